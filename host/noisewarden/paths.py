@@ -1,0 +1,16 @@
+"""Where the firmware and the board files are: in the package when installed, in the repository otherwise."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_REPOSITORY = _PACKAGE.parents[1]
+
+
+def _shipped(name: str) -> Path:
+    inside = _PACKAGE / f"_{name}"
+    return inside if inside.is_dir() else _REPOSITORY / name
+
+
+FIRMWARE = _shipped("firmware")
+BOARDS = _shipped("boards")
+FAKES = _PACKAGE / "virtual" / "fakes"
