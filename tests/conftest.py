@@ -23,9 +23,9 @@ def micropython_environment() -> dict[str, str]:
     return os.environ | {"MICROPYPATH": ":".join([*map(str, path), ".frozen"])}
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector):
-    if file_path.parent == FIRMWARE_TESTS and file_path.name.startswith("test_"):
-        return FirmwareFile.from_parent(parent, path=file_path)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
+    if module_path.parent == FIRMWARE_TESTS:
+        return FirmwareFile.from_parent(parent, path=module_path)
     return None
 
 

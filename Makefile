@@ -1,0 +1,46 @@
+# `make demo` and `make test` are all that a newcomer needs; both set up what they use.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint bench soak pictures clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/runtime: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/dev: .venv/runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+typings: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target typings \
+		micropython-esp32-stubs==1.29.0.post1
+	@touch $@
+
+setup: .venv/dev ## a virtual environment with everything for development
+
+demo: .venv/runtime ## a box on this machine: sound in, number, lamp, stages and collected records out
+	$(BIN)/noisewarden demo
+
+test: .venv/dev ## all tests (wants the Debian packages that .ci/run names)
+	$(BIN)/pytest
+
+lint: .venv/dev typings ## style, types, and every firmware file compiled for every board
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pyright --project firmware
+	$(BIN)/python -m noisewarden.compile
+
+bench: .venv/dev ## prints every figure that the README claims
+	$(BIN)/python -m tests.benchmarks
+
+soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
+	$(BIN)/pytest -m soak -s tests/system
+
+clean:
+	rm -rf .venv typings build dist

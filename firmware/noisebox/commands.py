@@ -1,0 +1,74 @@
+"""What can be asked of a box from afar or over USB: each command is answered once with a result.
+
+A command is {"id": …, "action": …, …}; the result {"id", "outcome": "done" | "refused", "detail"}. Whether
+the sender may ask at all is the link's business: a person at the USB console owns the box anyway.
+"""
+
+from micropython import const
+
+_REMEMBERED = const(16)
+MAX_TEXT = const(64)
+MAX_SHOW_S = const(600)
+
+
+class Refused(Exception):
+    """Why a command was not done, in words for the officer."""
+
+
+def _whole(command, key, lowest, highest):
+    value = command.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise Refused("{} must be a whole number from {} to {}".format(key, lowest, highest))
+    return value
+
+
+class Commands:
+    """`box` carries them out; it has spotlight_on, spotlight_off, show_text, identify, set_time, set_config,
+    self_test and reboot, which raise Refused or return a detail."""
+
+    def __init__(self, box):
+        self._box = box
+        self._answered = []
+
+    def run(self, command):
+        """The result of `command` as a dict, or None when its id was answered before."""
+        identity = command.get("id")
+        if not isinstance(identity, (str, int)) or isinstance(identity, bool) or len(str(identity)) > 40:
+            return {"id": None, "outcome": "refused", "detail": "id must be a number or a short text"}
+        if identity in self._answered:
+            return None
+        self._answered.append(identity)
+        if len(self._answered) > _REMEMBERED:
+            self._answered.pop(0)
+        try:
+            detail = self._act(command)
+        except Refused as refusal:
+            return {"id": identity, "outcome": "refused", "detail": str(refusal)}
+        return {"id": identity, "outcome": "done", "detail": detail or ""}
+
+    def _act(self, command):
+        action = command.get("action")
+        box = self._box
+        if action == "spotlight_on":
+            return box.spotlight_on(_whole(command, "seconds", 1, 120))
+        if action == "spotlight_off":
+            return box.spotlight_off()
+        if action == "show":
+            text = command.get("text")
+            if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
+                raise Refused("text must have 1 to {} characters".format(MAX_TEXT))
+            return box.show_text(text, _whole(command, "seconds", 1, MAX_SHOW_S))
+        if action == "identify":
+            return box.identify(_whole(command, "seconds", 1, MAX_SHOW_S))
+        if action == "set_time":
+            return box.set_time(_whole(command, "time", 0, 0xFFFFFFFF))
+        if action == "set_config":
+            config = command.get("config")
+            if not isinstance(config, dict):
+                raise Refused("config must be an object")
+            return box.set_config(config)
+        if action == "self_test":
+            return box.self_test()
+        if action == "reboot":
+            return box.reboot()
+        raise Refused("unknown action {}".format(action))

