@@ -23,11 +23,17 @@ def _whole(command, key, lowest, highest):
 
 
 class Commands:
-    """`box` carries them out; it has spotlight_on, spotlight_off, show_text, identify, set_time, set_config,
-    self_test and reboot, which raise Refused or return a detail."""
+    """They are carried out by
 
-    def __init__(self, box):
+    box     spotlight_on(seconds), spotlight_off(), show_text(text, seconds), identify(seconds)
+    system  set_time(unix_s), set_config(config), self_test(), reboot()
+
+    each of which raises Refused or returns a detail or None.
+    """
+
+    def __init__(self, box, system):
         self._box = box
+        self._system = system
         self._answered = []
 
     def run(self, command):
@@ -48,7 +54,7 @@ class Commands:
 
     def _act(self, command):
         action = command.get("action")
-        box = self._box
+        box, system = self._box, self._system
         if action == "spotlight_on":
             return box.spotlight_on(_whole(command, "seconds", 1, 120))
         if action == "spotlight_off":
@@ -61,14 +67,14 @@ class Commands:
         if action == "identify":
             return box.identify(_whole(command, "seconds", 1, MAX_SHOW_S))
         if action == "set_time":
-            return box.set_time(_whole(command, "time", 0, 0xFFFFFFFF))
+            return system.set_time(_whole(command, "time", 0, 0xFFFFFFFF))
         if action == "set_config":
             config = command.get("config")
             if not isinstance(config, dict):
                 raise Refused("config must be an object")
-            return box.set_config(config)
+            return system.set_config(config)
         if action == "self_test":
-            return box.self_test()
+            return system.self_test()
         if action == "reboot":
-            return box.reboot()
+            return system.reboot()
         raise Refused("unknown action {}".format(action))

@@ -1,15 +1,17 @@
 """What a box remembers over a watchdog or panic reset: 2 KB of RTC memory, gone with the power.
 
-    magic (2) · crashes (1) · reset asked (1) · lamp ledger (LEDGER_BYTES) · sum of all before (1)
+    magic (2) · crashes (1) · reset asked (1) · lamp ledger · sum of all before (1)
 
 A brown-out can leave garbage: what does not add up counts as nothing remembered.
 """
 
 from micropython import const
 
-LEDGER_BYTES = const(61)
+from noisebox.spotlight import RESTED
+
 _MAGIC = b"NW"
-_SIZE = const(2 + 2 + 61 + 1)
+_LEDGER = const(4)
+_SIZE = _LEDGER + len(RESTED) + 1
 
 
 class Retained:
@@ -17,19 +19,18 @@ class Retained:
 
     crashes  resets in a row that nobody asked for, as `safemode` counts them.
     asked    the firmware wanted the coming reset: it is no crash.
-    ledger   seconds of lamp of the last hour, see `spotlight`; all zero when nothing was remembered.
-    fresh    nothing was remembered: the power was gone.
+    ledger   of the lamp, see `spotlight`; all zero, which is none, when nothing was remembered.
     """
 
     def __init__(self, memory):
         self._memory = memory
         data = bytes(memory())
-        self.fresh = not (len(data) == _SIZE and data[:2] == _MAGIC and data[-1] == sum(data[:-1]) & 255)
-        if self.fresh:
+        whole = len(data) == _SIZE and data[:2] == _MAGIC and data[-1] == sum(data[:-1]) & 255
+        if not whole:
             data = bytes(_SIZE)
         self.crashes = data[2]
         self.asked = bool(data[3])
-        self.ledger = bytearray(data[4 : 4 + LEDGER_BYTES])
+        self.ledger = bytearray(data[_LEDGER:-1])
         self._data = bytearray(_SIZE)
 
     def save(self):
@@ -37,7 +38,7 @@ class Retained:
         data[:2] = _MAGIC
         data[2] = min(self.crashes, 255)
         data[3] = self.asked
-        data[4 : 4 + LEDGER_BYTES] = self.ledger
+        data[_LEDGER:-1] = self.ledger
         data[-1] = 0
         data[-1] = sum(data) & 255
         self._memory(data)

@@ -20,7 +20,7 @@ class Box:
 
 def run(*commands):
     box = Box()
-    console = Commands(box)
+    console = Commands(box, box)
     return box, [console.run(command) for command in commands]
 
 
@@ -65,7 +65,7 @@ def test_wrong_commands_are_refused_and_do_nothing():
 
 def test_old_ids_are_forgotten_in_order():
     box = Box()
-    console = Commands(box)
+    console = Commands(box, box)
     for identity in range(17):
         console.run({"id": identity, "action": "self_test"})
     assert console.run({"id": 16, "action": "self_test"}) is None

@@ -1,0 +1,5 @@
+"""First of all the lamp goes out, whatever state the box was in."""
+
+from noisebox import app
+
+app.darken()

@@ -1,0 +1,3 @@
+from noisebox import app
+
+app.main()

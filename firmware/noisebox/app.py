@@ -1,0 +1,340 @@
+"""The composition root: reads the files, builds the rooms, hands each what it needs, and keeps them running."""
+
+import asyncio
+import binascii
+import gc
+import hashlib
+import json
+import os
+import sys
+import time
+
+from micropython import const
+
+from noisebox import __version__, hal, safemode, wire
+from noisebox import config as settings
+from noisebox.box import Box
+from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
+from noisebox.commands import Commands, Refused
+from noisebox.display import Display, seen_size
+from noisebox.health import WATCHDOG_MS, Heartbeats, keep
+from noisebox.journal import Journal
+from noisebox.links import SerialLink
+from noisebox.meter import Meter
+from noisebox.microphone import Microphone
+from noisebox.retained import Retained
+
+BOARD = "board.json"
+CONFIG = "config.json"
+CALIBRATION = "calibration.json"
+SECRET = "secret.bin"
+JOURNAL = "journal"
+
+SILENT_AFTER_MS = const(1500)
+"""A second that does not come is a second without a level."""
+_FRAME_MS = const(125)
+_WATCH_MS = const(250)
+
+TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
+"""After Ctrl-C: time enough for a deploy, since nothing stops the watchdog."""
+
+_MICROPYTHON = ".".join(str(part) for part in sys.implementation.version[:3])
+
+_FOR_EVER = const(0xFFFFFFFF)
+
+_BEATS_MS = {"audio": 10_000, "policy": 10_000, "link": 10_000}
+
+
+class Files:
+    """The file system as journal and config want it."""
+
+    def __init__(self):
+        self.open = open
+        self.listdir = os.listdir
+        self.mkdir = os.mkdir
+        self.remove = os.remove
+        self.rename = os.rename
+
+
+def read_board():
+    """The dict of board.json, which a deploy writes; None when there is none that can be read."""
+    try:
+        with open(BOARD) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def _read_secret():
+    # Without one the box was never provisioned: its chain proves order, but not who wrote it.
+    try:
+        with open(SECRET, "rb") as file:
+            return file.read(32)
+    except OSError:
+        return bytes(32)
+
+
+def _digest(config):
+    return binascii.hexlify(hashlib.sha256(json.dumps(config)).digest()).decode()
+
+
+class App:
+    """One box. `watch(second, reading)` sees each second after all else is done (virtual boxes and tests)."""
+
+    def __init__(self, board, retained, cause, watch=None):
+        self._board = board
+        self._retained = retained
+        self._cause = cause
+        self._watch = watch
+        self._files = Files()
+        self._relay = hal.Relay(board["pins"]["relay"], board["relay"]["active_high"])
+        width, height = seen_size(board["matrix"])
+        self._matrix = hal.Matrix(board["pins"]["matrix"], width * height)
+        self._clock = Clock(time.ticks_ms, time.ticks_diff)
+        if hal.rtc_unix() >= EARLIEST_UNIX_S:
+            self._clock.set(hal.rtc_unix(), quality=KEPT)
+        self._config, problems = settings.load(self._files, CONFIG)
+        offset_db, calibrated_until, wrong = settings.calibration(self._files, CALIBRATION)
+        key = wire.Key(wire.derive(_read_secret(), "journal"))
+        self._journal = Journal(self._files, JOURNAL, key)
+        self._meter = Meter(board["microphone"], offset_db)
+        self._microphone = None
+        self._box = Box(
+            self._config,
+            self._clock,
+            self._journal,
+            Display(board["matrix"]),
+            retained.ledger,
+            self,
+        )
+        # A box with no board measures what the file says: there is nothing to calibrate.
+        self._box.calibrated_until = _FOR_EVER if board["chip"] == "virtual" else calibrated_until
+        self._commands = Commands(self._box, self)
+        self._link = SerialLink(
+            self._config["box"],
+            asyncio.StreamReader(sys.stdin.buffer),
+            print,
+            self._journal,
+            self._answer,
+        )
+        self._beats = Heartbeats(_BEATS_MS)
+        self._restarts = 0
+        self._second_ms = time.ticks_ms()
+        self._box.record(
+            "boot",
+            cause=cause,
+            firmware=__version__,
+            micropython=_MICROPYTHON,
+            board=board["board"],
+        )
+        for problem in problems + wrong:
+            self._box.fault(problem)
+
+    # What the box does to the world.
+
+    def light(self, on):
+        self._relay.set(on)
+
+    def draw(self, buffer):
+        self._matrix.write(buffer)
+
+    def publish(self, name, payload):
+        self._link.publish(name, payload)
+
+    def flushed(self):
+        if self._journal.fault:
+            self._box.fault(self._journal.fault)
+
+    def keep(self, ledger):
+        self._retained.ledger[:] = ledger
+        self._retained.save()
+
+    # What can be asked of it, beside lamp and matrix.
+
+    def _answer(self, command):
+        result = self._commands.run(command)
+        if result:
+            self._box.record(
+                "command",
+                id=str(result["id"]),
+                action=str(command.get("action")),
+                by="usb",
+                outcome=result["outcome"] + (": " + result["detail"] if result["detail"] else ""),
+            )
+        return result
+
+    def set_time(self, unix_s):
+        try:
+            jump_s = self._clock.set(unix_s)
+        except ValueError as error:
+            raise Refused(str(error))
+        hal.set_rtc(unix_s)
+        self.publish_state()
+        return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
+
+    def set_config(self, config):
+        problems = settings.save(self._files, CONFIG, config)
+        if problems:
+            raise Refused("; ".join(problems))
+        self._config = settings.merged(config)
+        self._box.configure(self._config)
+        self._box.record("config", digest=_digest(config), change="set by command")
+        self.publish_state()
+
+    def self_test(self):
+        reading = self._box.reading
+        findings = [
+            "microphone " + ("ok" if reading.get("laeq") is not None else "without level"),
+            "clock " + ("not set", "kept over a reset", "set")[self._clock.quality],
+            "journal " + (self._journal.fault or self._journal.damage or "ok"),
+            "calibration " + ("not valid" if "uncalibrated" in reading.get("flags", ()) else "ok"),
+            "restarts {}".format(self._restarts),
+            "heap {} bytes free".format(gc.mem_free()),
+        ]
+        return ", ".join(findings)
+
+    def reboot(self):
+        asyncio.create_task(self._reboot_soon())
+        return "in one second"
+
+    async def _reboot_soon(self):
+        await asyncio.sleep_ms(1000)
+        self.stop()
+        safemode.asked_reset(self._retained)
+        hal.reset()
+
+    def publish_state(self):
+        clock, journal = self._clock, self._journal
+        self.publish(
+            "state",
+            {
+                "firmware": __version__,
+                "micropython": _MICROPYTHON,
+                "board": self._board["board"],
+                "place": self._config["place"],
+                "reset": self._cause,
+                "boot": journal.boot,
+                "uptime_s": clock.uptime_ms() // 1000,
+                "clock": clock.quality,
+                "offset_db": self._meter.offset_db,
+                "records": [journal.first_seq, journal.last_flushed_seq],
+                "restarts": self._restarts,
+                "heap_free": gc.mem_free(),
+                "idf_heap_free": hal.idf_heap_free(),
+            },
+        )
+
+    # Tasks.
+
+    async def run(self):
+        """Runs until the sound ends, which it does for a recording on a virtual box alone."""
+        others = [
+            asyncio.create_task(keep(name, start, self._on_fault))
+            for name, start in (
+                ("listen", self._link.listen),
+                ("records", self._send_records),
+                ("display", self._animate),
+                ("watch", self._keep_watch),
+            )
+        ]
+        self.publish_state()
+        await keep("microphone", self._measure, self._on_fault)
+        for task in others:
+            task.cancel()
+        self.stop()
+
+    def stop(self):
+        """Lamp out, everything measured on flash."""
+        self._relay.set(False)
+        self._journal.flush(self._clock.uptime_ms())
+
+    async def _measure(self):
+        stream = hal.microphone(self._board["pins"])
+        try:
+            await Microphone(stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ).run()
+        finally:
+            stream.deinit()
+
+    def _on_second(self, second):
+        self._second_ms = time.ticks_ms()
+        self._beats.beat("audio")
+        self._box.second(second, self._meter.minute())
+        self._beats.beat("policy")
+        if self._watch:
+            self._watch(second, self._box.reading)
+        # A fixed moment, with a whole second until the next: collections never pile up on each other.
+        gc.collect()
+
+    async def _send_records(self):
+        while True:
+            self._beats.beat("link")
+            await self._link.send_records()
+
+    async def _animate(self):
+        step = 0
+        while True:
+            await asyncio.sleep_ms(_FRAME_MS)
+            step = step + 1 if self._box.animate(step) else 0
+
+    async def _keep_watch(self):
+        watchdog = hal.watchdog(WATCHDOG_MS)
+        while True:
+            await asyncio.sleep_ms(_WATCH_MS)
+            if time.ticks_diff(time.ticks_ms(), self._second_ms) > SILENT_AFTER_MS:
+                self._second_ms = time.ticks_add(self._second_ms, 1000)
+                self._box.silence()
+                self._beats.beat("policy")
+            if not self._beats.late():
+                watchdog.feed()
+            if self._retained.crashes and self._clock.uptime_ms() > 1000 * safemode.STABLE_AFTER_S:
+                self._retained.crashes = 0
+
+    def _on_fault(self, name, error):
+        self._restarts += 1
+        self._box.fault("{} restarted: {!r}".format(name, error))
+
+
+def darken():
+    """The lamp goes out before anything else is tried."""
+    board = read_board()
+    if board:
+        hal.Relay(board["pins"]["relay"], board["relay"]["active_high"])
+
+
+def main(watch=None):
+    """Starts the box, or the safe mode. Comes back to the REPL at Ctrl-C and at the end of a recording."""
+    board = read_board()
+    if board is None:
+        print("noise warden: there is no board.json; deploy the firmware again")
+        return
+    retained = Retained(hal.rtc_memory)
+    cause = hal.reset_cause(board["chip"], retained.asked)
+    mode = safemode.decide(cause, hal.button_held(board["pins"]["button"]), retained)
+    if mode == safemode.STAY:
+        print("noise warden: safe mode, the button was held; reset the box to start it")
+        return
+    if mode == safemode.RETRY:
+        print(
+            "noise warden: safe mode after {} crashes; next try in {} s, Ctrl-C for the REPL".format(
+                retained.crashes, safemode.RETRY_AFTER_S
+            )
+        )
+        try:
+            time.sleep(safemode.RETRY_AFTER_S)
+        except KeyboardInterrupt:
+            return
+        safemode.retrying(retained)
+        hal.reset()
+    app = App(board, retained, cause, watch)
+    try:
+        asyncio.run(app.run())
+    except KeyboardInterrupt:
+        app.stop()
+        hal.watchdog(TOOL_WATCHDOG_MS)
+        print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
+    except Exception as error:
+        # The outermost boundary: whatever it was, the lamp must not stay lit and the box must come back.
+        app.stop()
+        sys.print_exception(error)
+        safemode.crashed(retained)
+        hal.reset()

@@ -1,0 +1,83 @@
+"""The USB console as a link: a line of JSON a message, both ways, between whatever else stands there.
+
+A reader acknowledges what it holds and gets the next records; its acknowledgement frees nothing and moves
+no durable mark, since the journal belongs to the station. Anyone at this wire owns the box already (Ctrl-C
+gives the REPL), so its commands need no signature.
+"""
+
+import asyncio
+
+from micropython import const
+
+from noisebox import wire
+
+RECORDS_AN_ACK = const(16)
+_BETWEEN_MS = const(5)
+"""Between two records, so that a slow console does not keep the microphone waiting."""
+_PAUSE_MS = const(50)
+
+
+class SerialLink:
+    """box_id   the box's id, part of every topic
+    reader   asyncio stream of the console's input
+    write    takes a line of output, without its end
+    answer   takes a command's payload, returns the result's or None
+    """
+
+    def __init__(self, box_id, reader, write, journal, answer):
+        self._box_id = box_id
+        self._reader = reader
+        self._write = write
+        self._journal = journal
+        self._answer = answer
+        self._sent = 0
+        self._allowed = 0
+
+    def publish(self, name, payload):
+        self._write(wire.line(wire.topic(self._box_id, name), payload))
+
+    async def listen(self):
+        """Reads lines until the console is gone. A line that is too long is dropped whole."""
+        line = bytearray()
+        while True:
+            # One byte: the chip's console blocks until all that is asked for has come.
+            byte = await self._reader.read(1)
+            if not byte:
+                return
+            if byte not in b"\r\n":
+                if len(line) <= wire.LINE_MOST_CHARS:
+                    line.extend(byte)
+            elif line:
+                self._hear(line)
+                line = bytearray()
+
+    def _hear(self, line):
+        try:
+            message = wire.parse_line(line.decode())
+        except ValueError:  # not UTF-8
+            return
+        if message is None:
+            return
+        topic, payload = message
+        if topic == wire.topic(self._box_id, "ack"):
+            seq = payload.get("seq")
+            if isinstance(seq, int) and seq >= 0:
+                self._sent = seq
+                self._allowed = RECORDS_AN_ACK
+        elif topic == wire.topic(self._box_id, "command"):
+            result = self._answer(payload)
+            if result:
+                self.publish("result", result)
+
+    async def send_records(self):
+        """Sends what is on flash after the reader's last record, as far as its acks allow, then pauses."""
+        while self._allowed:
+            entry = next(self._journal.read(self._sent + 1, 1), None)
+            if entry is None:
+                break
+            live = entry[0] == self._journal.last_flushed_seq
+            self.publish("record", wire.record_message(entry, self._sent, live))
+            self._sent = entry[0]
+            self._allowed -= 1
+            await asyncio.sleep_ms(_BETWEEN_MS)
+        await asyncio.sleep_ms(_PAUSE_MS)
