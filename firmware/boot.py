@@ -1,5 +1,5 @@
 """First of all the lamp goes out, whatever state the box was in."""
 
-from noisebox import app
+from noisebox import start
 
-app.darken()
+start.darken()

@@ -1,3 +1,3 @@
-from noisebox import app
+from noisebox import start
 
-app.main()
+start.main()

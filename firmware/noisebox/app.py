@@ -1,18 +1,16 @@
-"""The composition root: reads the files, builds the rooms, hands each what it needs, and keeps them running."""
+"""The composition root: builds the rooms of a running box, hands each what it needs, and keeps them going."""
 
 import asyncio
 import binascii
 import gc
 import hashlib
 import json
-import os
 import sys
 import time
 
 from micropython import const
 
 from noisebox import __version__, hal, safemode, wire
-from noisebox import config as settings
 from noisebox.box import Box
 from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
 from noisebox.commands import Commands, Refused
@@ -22,11 +20,8 @@ from noisebox.journal import Journal
 from noisebox.links import SerialLink
 from noisebox.meter import Meter
 from noisebox.microphone import Microphone
-from noisebox.retained import Retained
+from noisebox.setup import CONFIG, Settings
 
-BOARD = "board.json"
-CONFIG = "config.json"
-CALIBRATION = "calibration.json"
 SECRET = "secret.bin"
 JOURNAL = "journal"
 
@@ -35,34 +30,11 @@ SILENT_AFTER_MS = const(1500)
 _FRAME_MS = const(125)
 _WATCH_MS = const(250)
 
-TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
-"""After Ctrl-C: time enough for a deploy, since nothing stops the watchdog."""
-
 _MICROPYTHON = ".".join(str(part) for part in sys.implementation.version[:3])
 
 _FOR_EVER = const(0xFFFFFFFF)
 
 _BEATS_MS = {"audio": 10_000, "policy": 10_000, "link": 10_000}
-
-
-class Files:
-    """The file system as journal and config want it."""
-
-    def __init__(self):
-        self.open = open
-        self.listdir = os.listdir
-        self.mkdir = os.mkdir
-        self.remove = os.remove
-        self.rename = os.rename
-
-
-def read_board():
-    """The dict of board.json, which a deploy writes; None when there is none that can be read."""
-    try:
-        with open(BOARD) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return None
 
 
 def _read_secret():
@@ -81,26 +53,29 @@ def _digest(config):
 class App:
     """One box. `watch(second, reading)` sees each second after all else is done (virtual boxes and tests)."""
 
-    def __init__(self, board, retained, cause, watch=None):
+    def __init__(self, setup, retained, cause, watch=None):
+        board, config = setup.board, setup.config
+        offset_db, calibrated_until = setup.calibration
         self._board = board
+        self._place = config["place"]
+        self._files = setup.files
         self._retained = retained
         self._cause = cause
         self._watch = watch
-        self._files = Files()
-        self._relay = hal.Relay(board["pins"]["relay"], board["relay"]["active_high"])
+        pins = board["pins"]
+        self._relay = hal.Switch(pins["relay"], board["relay"]["active_high"])
+        self._led = hal.Switch(pins["led"], True)
         width, height = seen_size(board["matrix"])
-        self._matrix = hal.Matrix(board["pins"]["matrix"], width * height)
+        self._matrix = hal.Matrix(pins["matrix"], width * height)
+        self._meter = Meter(board["microphone"], offset_db)
         self._clock = Clock(time.ticks_ms, time.ticks_diff)
         if hal.rtc_unix() >= EARLIEST_UNIX_S:
             self._clock.set(hal.rtc_unix(), quality=KEPT)
-        self._config, problems = settings.load(self._files, CONFIG)
-        offset_db, calibrated_until, wrong = settings.calibration(self._files, CALIBRATION)
         key = wire.Key(wire.derive(_read_secret(), "journal"))
         self._journal = Journal(self._files, JOURNAL, key)
-        self._meter = Meter(board["microphone"], offset_db)
-        self._microphone = None
         self._box = Box(
-            self._config,
+            config,
+            setup.schedule,
             self._clock,
             self._journal,
             Display(board["matrix"]),
@@ -111,10 +86,11 @@ class App:
         self._box.calibrated_until = _FOR_EVER if board["chip"] == "virtual" else calibrated_until
         self._commands = Commands(self._box, self)
         self._link = SerialLink(
-            self._config["box"],
+            config["box"],
             asyncio.StreamReader(sys.stdin.buffer),
             print,
             self._journal,
+            self._clock,
             self._answer,
         )
         self._beats = Heartbeats(_BEATS_MS)
@@ -127,8 +103,10 @@ class App:
             micropython=_MICROPYTHON,
             board=board["board"],
         )
-        for problem in problems + wrong:
+        for problem in setup.problems:
             self._box.fault(problem)
+        if self._journal.damage:
+            self._box.fault(self._journal.damage)
 
     # What the box does to the world.
 
@@ -145,8 +123,7 @@ class App:
         if self._journal.fault:
             self._box.fault(self._journal.fault)
 
-    def keep(self, ledger):
-        self._retained.ledger[:] = ledger
+    def keep_ledger(self):
         self._retained.save()
 
     # What can be asked of it, beside lamp and matrix.
@@ -173,11 +150,13 @@ class App:
         return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
 
     def set_config(self, config):
-        problems = settings.save(self._files, CONFIG, config)
-        if problems:
-            raise Refused("; ".join(problems))
-        self._config = settings.merged(config)
-        self._box.configure(self._config)
+        with Settings() as settings:
+            problems = settings.save(self._files, CONFIG, config)
+            if problems:
+                raise Refused("; ".join(problems))
+            config = settings.merged(config)
+            self._box.configure(config, settings.timetable.read(config["schedule"]))
+        self._place = config["place"]
         self._box.record("config", digest=_digest(config), change="set by command")
         self.publish_state()
 
@@ -211,7 +190,7 @@ class App:
                 "firmware": __version__,
                 "micropython": _MICROPYTHON,
                 "board": self._board["board"],
-                "place": self._config["place"],
+                "place": self._place,
                 "reset": self._cause,
                 "boot": journal.boot,
                 "uptime_s": clock.uptime_ms() // 1000,
@@ -260,6 +239,7 @@ class App:
         self._beats.beat("audio")
         self._box.second(second, self._meter.minute())
         self._beats.beat("policy")
+        self._led.set(second.n & 1)
         if self._watch:
             self._watch(second, self._box.reading)
         # A fixed moment, with a whole second until the next: collections never pile up on each other.
@@ -291,50 +271,5 @@ class App:
 
     def _on_fault(self, name, error):
         self._restarts += 1
-        self._box.fault("{} restarted: {!r}".format(name, error))
-
-
-def darken():
-    """The lamp goes out before anything else is tried."""
-    board = read_board()
-    if board:
-        hal.Relay(board["pins"]["relay"], board["relay"]["active_high"])
-
-
-def main(watch=None):
-    """Starts the box, or the safe mode. Comes back to the REPL at Ctrl-C and at the end of a recording."""
-    board = read_board()
-    if board is None:
-        print("noise warden: there is no board.json; deploy the firmware again")
-        return
-    retained = Retained(hal.rtc_memory)
-    cause = hal.reset_cause(board["chip"], retained.asked)
-    mode = safemode.decide(cause, hal.button_held(board["pins"]["button"]), retained)
-    if mode == safemode.STAY:
-        print("noise warden: safe mode, the button was held; reset the box to start it")
-        return
-    if mode == safemode.RETRY:
-        print(
-            "noise warden: safe mode after {} crashes; next try in {} s, Ctrl-C for the REPL".format(
-                retained.crashes, safemode.RETRY_AFTER_S
-            )
-        )
-        try:
-            time.sleep(safemode.RETRY_AFTER_S)
-        except KeyboardInterrupt:
-            return
-        safemode.retrying(retained)
-        hal.reset()
-    app = App(board, retained, cause, watch)
-    try:
-        asyncio.run(app.run())
-    except KeyboardInterrupt:
-        app.stop()
-        hal.watchdog(TOOL_WATCHDOG_MS)
-        print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
-    except Exception as error:
-        # The outermost boundary: whatever it was, the lamp must not stay lit and the box must come back.
-        app.stop()
         sys.print_exception(error)
-        safemode.crashed(retained)
-        hal.reset()
+        self._box.fault("{} restarted: {!r}".format(name, error))

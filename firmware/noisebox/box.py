@@ -12,7 +12,7 @@ from noisebox import flags as flag
 from noisebox import wire
 from noisebox.commands import Refused
 from noisebox.policy import STOPS, Policy, whole
-from noisebox.schedule import Schedule, minute_of, within
+from noisebox.schedule import minute_of, within
 from noisebox.spotlight import Spotlight
 from noisebox.zone import Zone
 
@@ -32,23 +32,24 @@ def _rounded(level_db):
 
 
 class Box:
-    """config      whole configuration (`config.merged`)
+    """config      whole configuration (`config.merged`), schedule   its Schedule
     clock, journal, display   as their rooms make them
-    ledger         of the lamp, from before a reset
-    outside        light(on), draw(buffer), publish(name, payload), keep(ledger), flushed()
+    ledger         of the lamp, from before a reset; kept up to date
+    outside        light(on), draw(buffer), publish(name, payload), keep_ledger(), flushed()
 
     calibrated_until  seconds since 1970 to which the calibration holds, 0 for none; the owner sets it
     lamp              is the spotlight lit?
     reading           the payload last published
     """
 
-    def __init__(self, config, clock, journal, display, ledger, outside):
+    def __init__(self, config, schedule, clock, journal, display, ledger, outside):
         self._clock = clock
         self._journal = journal
         self._display = display
         self._outside = outside
         self._spotlight = Spotlight(ledger)
         self._around = array("H", [wire.NO_TENTHS] * AROUND_S)
+        self._stages = None
         self._seconds = 0
         self._highest_stage = 0
         self._permitted = False
@@ -58,13 +59,15 @@ class Box:
         self.calibrated_until = 0
         self.lamp = False
         self.reading = {}
-        self.configure(config)
+        self.configure(config, schedule)
 
-    def configure(self, config):
-        """Takes a new configuration: stages start afresh, the lamp's limits do not."""
+    def configure(self, config, schedule):
+        """Takes a new configuration. An incident goes on unless the numbers of the stages change."""
         self._zone = Zone(config["zone"])
-        self._schedule = Schedule(config["schedule"])
-        self._policy = Policy(config["stages"])
+        self._schedule = schedule
+        if self._stages != config["stages"]:
+            self._stages = config["stages"]
+            self._policy = Policy(self._stages)
         lamp, shown = config["spotlight"], config["display"]
         self._lamp_hours = minute_of(lamp["from"]), minute_of(lamp["to"])
         self._night_hours = minute_of(shown["night_from"]), minute_of(shown["night_to"])
@@ -123,7 +126,7 @@ class Box:
         if lamp != self.lamp:
             self.lamp = lamp
             self._outside.light(lamp)
-        self._outside.keep(self._spotlight.ledger)
+        self._outside.keep_ledger()
 
     def _draw(self, now_ms, laeq, limit, mask, minute):
         display = self._display
@@ -237,7 +240,8 @@ class Box:
     def spotlight_on(self, seconds):
         if not self.lamp:
             refusal = self._spotlight.obstacle(self._permitted)
-            if refusal:
+            # Switching takes 5 s at most: the wish waits for it.
+            if refusal and refusal != "switching":
                 raise Refused("the spotlight may not light now: " + refusal)
         now_ms = self._clock.uptime_ms()
         self._spotlight.ask(now_ms, seconds)

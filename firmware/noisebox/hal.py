@@ -21,8 +21,8 @@ _BROWN_OUT = const(15)
 _EPOCH_2000 = const(946684800)
 
 
-class Relay:
-    """The spotlight's relay; off from the moment this exists."""
+class Switch:
+    """An output that is on or off, as the spotlight's relay; off from the moment this exists."""
 
     def __init__(self, pin, active_high):
         self._active_high = active_high
@@ -39,7 +39,7 @@ class Matrix:
         self._chain = neopixel.NeoPixel(machine.Pin(pin, machine.Pin.OUT), leds)
 
     def write(self, buffer):
-        self._chain.buf[:] = buffer
+        self._chain.buf = buffer
         self._chain.write()
 
 

@@ -12,6 +12,8 @@ from micropython import const
 from noisebox import wire
 
 RECORDS_AN_ACK = const(16)
+_LIVE_MS = const(60_000)
+"""An older record may raise no alarm (DESIGN 6)."""
 _BETWEEN_MS = const(5)
 """Between two records, so that a slow console does not keep the microphone waiting."""
 _PAUSE_MS = const(50)
@@ -21,14 +23,16 @@ class SerialLink:
     """box_id   the box's id, part of every topic
     reader   asyncio stream of the console's input
     write    takes a line of output, without its end
+    clock    tells which records are old
     answer   takes a command's payload, returns the result's or None
     """
 
-    def __init__(self, box_id, reader, write, journal, answer):
+    def __init__(self, box_id, reader, write, journal, clock, answer):
         self._box_id = box_id
         self._reader = reader
         self._write = write
         self._journal = journal
+        self._clock = clock
         self._answer = answer
         self._sent = 0
         self._allowed = 0
@@ -75,7 +79,9 @@ class SerialLink:
             entry = next(self._journal.read(self._sent + 1, 1), None)
             if entry is None:
                 break
-            live = entry[0] == self._journal.last_flushed_seq
+            _, _, boot, uptime_ms, _, _ = wire.header(entry[1])
+            age_ms = self._clock.uptime_ms() - uptime_ms
+            live = boot == self._journal.boot and age_ms < _LIVE_MS
             self.publish("record", wire.record_message(entry, self._sent, live))
             self._sent = entry[0]
             self._allowed -= 1

@@ -26,24 +26,22 @@ class Microphone:
 
     async def run(self):
         """Runs until the stream ends (a virtual box at the end of its recording)."""
+        reader, block, whole = self._reader, self._block, self._whole
         before_us = time.ticks_us()
-        while await self._fill():
+        while True:
+            # A read returns what is there, which is often less than a block.
+            have = await reader.readinto(whole)
+            while 0 < have < len(block):
+                more = await reader.readinto(whole[have:])
+                have = have + more if more else 0
+            if not have:
+                return
             now_us = time.ticks_us()
             lost = self._losses.block(time.ticks_diff(now_us, before_us), BLOCK_FRAMES)
             before_us = now_us
             if lost:
                 self.lost_frames += lost
                 self._meter.lose(lost)
-            second = self._meter.block(self._block, BLOCK_FRAMES)
+            second = self._meter.block(block, BLOCK_FRAMES)
             if second:
                 self._on_second(second)
-
-    async def _fill(self):
-        # A read returns what is there, which is often less than a block.
-        have = await self._reader.readinto(self._whole)
-        while have and have < len(self._block):
-            more = await self._reader.readinto(self._whole[have:])
-            if not more:
-                return 0
-            have += more
-        return have

@@ -7,11 +7,11 @@ A brown-out can leave garbage: what does not add up counts as nothing remembered
 
 from micropython import const
 
-from noisebox.spotlight import RESTED
+from noisebox.spotlight import LEDGER_BYTES
 
 _MAGIC = b"NW"
 _LEDGER = const(4)
-_SIZE = _LEDGER + len(RESTED) + 1
+_SIZE = _LEDGER + LEDGER_BYTES + 1
 
 
 class Retained:

@@ -1,0 +1,53 @@
+"""What the files of a box say, read once at the start by rooms that then leave the heap."""
+
+import os
+import sys
+
+import noisebox
+
+CONFIG = "config.json"
+CALIBRATION = "calibration.json"
+
+
+class Files:
+    """The file system as journal and config want it."""
+
+    def __init__(self):
+        self.open = open
+        self.listdir = os.listdir
+        self.mkdir = os.mkdir
+        self.remove = os.remove
+        self.rename = os.rename
+
+
+class Settings:
+    """The rooms `config` and `timetable`, in memory only while a context lasts: they are large, and
+    needed only at the start and for a new config."""
+
+    def __enter__(self):
+        from noisebox import config
+
+        return config
+
+    def __exit__(self, *_):
+        for room in ("config", "timetable"):
+            del sys.modules["noisebox." + room]
+            delattr(noisebox, room)
+
+
+class Setup:
+    """What the files say. `problems` are lines about bad ones, whose last good copies or defaults hold.
+
+    config       whole; schedule, its Schedule
+    calibration  (offset_db, until), see `config.calibration`
+    """
+
+    def __init__(self, board, files):
+        self.board = board
+        self.files = files
+        with Settings() as settings:
+            self.config, self.problems = settings.load(files, CONFIG)
+            self.schedule = settings.timetable.read(self.config["schedule"])
+            offset_db, until, problems = settings.calibration(files, CALIBRATION)
+        self.problems += problems
+        self.calibration = offset_db, until

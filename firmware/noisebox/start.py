@@ -1,0 +1,95 @@
+"""From reset to the running app: the lamp goes out, the safe mode is decided, the files are read.
+
+All that is needed but once is done before the app and its rooms take the heap.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+
+from micropython import const
+
+from noisebox import hal, safemode
+from noisebox.retained import Retained
+from noisebox.setup import Files, Setup
+
+BOARD = "board.json"
+
+TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
+"""After Ctrl-C: time enough for a deploy, since nothing stops the watchdog."""
+
+
+def _read_board():
+    """The dict of board.json, which a deploy writes; None when there is none that can be read."""
+    try:
+        with open(BOARD) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def darken():
+    """The lamp goes out before anything else is tried."""
+    board = _read_board()
+    if board:
+        hal.Switch(board["pins"]["relay"], board["relay"]["active_high"])
+
+
+def main(watch=None):
+    """Starts the box, or the safe mode. Comes back at Ctrl-C, and at the end of a recording.
+
+    `watch(second, reading)` sees each second after all else is done (virtual boxes and tests).
+    """
+    board = _read_board()
+    if board is None:
+        print("noise warden: there is no board.json; deploy the firmware again")
+        return
+    retained = Retained(hal.rtc_memory)
+    cause = hal.reset_cause(board["chip"], retained.asked)
+    mode = safemode.decide(cause, hal.button_held(board["pins"]["button"]), retained)
+    if mode == safemode.RUN:
+        _run(board, retained, cause, watch)
+    elif mode == safemode.STAY:
+        print("noise warden: safe mode, the button was held; reset the box to start it")
+    else:
+        _retry_later(retained)
+
+
+def _retry_later(retained):
+    print(
+        "noise warden: safe mode after {} crashes; next try in {} s, Ctrl-C for the REPL".format(
+            retained.crashes, safemode.RETRY_AFTER_S
+        )
+    )
+    try:
+        time.sleep(safemode.RETRY_AFTER_S)
+    except KeyboardInterrupt:
+        return
+    safemode.retrying(retained)
+    hal.reset()
+
+
+def _run(board, retained, cause, watch):
+    app = None
+    try:
+        setup = Setup(board, Files())
+        gc.collect()
+        from noisebox.app import App
+
+        gc.collect()
+        app = App(setup, retained, cause, watch)
+        asyncio.run(app.run())
+    except KeyboardInterrupt:
+        if app:
+            app.stop()
+        hal.watchdog(TOOL_WATCHDOG_MS)
+        print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
+    except Exception as error:
+        # The outermost boundary: whatever it was, the lamp must not stay lit and the box must come back.
+        sys.print_exception(error)
+        if app:
+            app.stop()
+        safemode.crashed(retained)
+        hal.reset()

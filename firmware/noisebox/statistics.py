@@ -1,0 +1,107 @@
+"""A minute out of its seconds: its mean energy, its extremes, and how its levels are spread."""
+
+from array import array
+from math import log10
+
+from micropython import const
+
+MINUTE_SECONDS = const(60)
+
+NO_LEVEL_DB10 = const(0xFFFF)
+"""Stands in `Minute.seconds` for a second with no level."""
+
+_BINS = const(1500)
+"""0.1 dB each from 0 to 150 dB, more than a microphone spans; the end bins take what is beyond."""
+
+
+def _db10(level):
+    """A level in whole 0.1 dB, half up, nothing below 0 dB."""
+    return max(int(level * 10 + 0.5), 0)
+
+
+class Distribution:
+    """Counts levels in bins of 0.1 dB, for L10, L50 and L90 (ISO 1996-1); 3 kB, allocated once."""
+
+    def __init__(self):
+        self._bins = array("H", bytes(2 * _BINS))
+        self._count = 0
+
+    def clear(self):
+        for at in range(_BINS):
+            self._bins[at] = 0
+        self._count = 0
+
+    def add(self, level):
+        """Counts one level in dB; at most 65 535 between two calls of `clear`."""
+        self._bins[min(_db10(level), _BINS - 1)] += 1
+        self._count += 1
+
+    def exceeded(self, percent):
+        """The highest level in dB that at least `percent` of the levels reach, or None."""
+        if not self._count:
+            return None
+        wanted = (self._count * percent + 99) // 100
+        at = _BINS
+        while wanted > 0:
+            at -= 1
+            wanted -= self._bins[at]
+        return at / 10
+
+
+class Minute:
+    """What sixty seconds came to; one object, filled anew each minute.
+
+    laeq lafmax lafmin lcpeak   dB, or None when no second had a level.
+    l10 l50 l90                 dB or None, of LAF every 100 ms.
+    seconds                     LAeq of each second in 0.1 dB, NO_LEVEL_DB10 for none.
+    valid_s                     seconds with a level.
+    flags                       those that any of the seconds had.
+    """
+
+    def __init__(self):
+        self.seconds = array("H", bytes(2 * MINUTE_SECONDS))
+        self._levels = Distribution()
+        self._clear()
+
+    def _clear(self):
+        self._filled = 0
+        self._energy = 0.0
+        self._samples = 0
+        self._levels.clear()
+        self.flags = self.valid_s = 0
+        self.laeq = self.lafmax = self.lafmin = self.lcpeak = None
+        self.l10 = self.l50 = self.l90 = None
+
+    def add(self, second):
+        """Takes one `meter.Second`; True when it was the sixtieth and the minute can be read."""
+        if self._filled == MINUTE_SECONDS:
+            self._clear()
+        self.flags |= second.flags
+        level = second.laeq
+        self.seconds[self._filled] = NO_LEVEL_DB10 if level is None else _db10(level)
+        self._filled += 1
+        if level is not None:
+            self._count(second)
+        if self._filled < MINUTE_SECONDS:
+            return False
+        if self.valid_s:
+            self.laeq = 10 * log10(self._energy / self._samples)
+            self.l10 = self._levels.exceeded(10)
+            self.l50 = self._levels.exceeded(50)
+            self.l90 = self._levels.exceeded(90)
+        return True
+
+    def _count(self, second):
+        self._energy += 10 ** (second.laeq / 10) * second.valid
+        self._samples += second.valid
+        for level in second.laf:
+            self._levels.add(level)
+        if self.valid_s:
+            self.lafmax = max(self.lafmax, second.lafmax)
+            self.lafmin = min(self.lafmin, second.lafmin)
+            self.lcpeak = max(self.lcpeak, second.lcpeak)
+        else:
+            self.lafmax = second.lafmax
+            self.lafmin = second.lafmin
+            self.lcpeak = second.lcpeak
+        self.valid_s += 1

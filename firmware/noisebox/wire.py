@@ -1,0 +1,357 @@
+"""What a box and the world say to each other: one codec, run by both (DESIGN 4.5, 4.6).
+
+docs/protocol.md has the same in tables, with an example worked in bytes.
+
+A *record* is a header and a body of little-endian integers, and travels as the very bytes that
+the journal stores. Its *mac* is HMAC-SHA256(journal key, previous mac ‖ record), so that nobody
+without the key can change, insert or take away a record unseen. An *entry* is (seq, record, mac,
+previous mac). What reads bytes from outside raises ValueError, and nothing else, for corrupt ones.
+"""
+
+import binascii
+import hashlib
+import json
+import struct
+
+from micropython import const
+
+HEADER_BYTES = const(21)
+MAC_BYTES = const(32)
+BODY_MOST_BYTES = const(255)
+LINE_MOST_CHARS = const(4096)
+"""A longer line on the console is not a message."""
+
+BOX_MOST_CHARS = const(32)
+_BOX_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+NO_TENTHS = const(0xFFFF)
+"""In a list of levels in 0.1 dB: no level in that second."""
+
+FIRST_MAC = bytes(MAC_BYTES)
+"""The mac before the first record of all."""
+
+_HEADER = "<BBIIIHIB"  # body length, kind, seq, boot, uptime low and high, time, quality
+_NUMBERS = "<II"
+_NUMBERS_AT = const(2)  # seq and boot, known only when the record is written to flash
+_QUALITY_MOST = const(2)
+_NO_LEVEL = const(0xFFF)
+_LEVEL_MOST = const(0xFFE)
+
+# A body is integers, then either a run of 12-bit levels in 0.1 dB, named ones first and a list
+# after them, or texts. The kind on flash is the place in this table, from 1: a body that changes
+# gets a new row.
+_KINDS = (
+    # kind, (format, names) of integers, (names, list, its least, its most) of levels,
+    # (name, most bytes) of each text
+    (
+        "minute",
+        ("<BHBB", ("valid_s", "flags", "limit", "stage")),
+        (("laeq", "lafmax", "lafmin", "lcpeak", "l10", "l50", "l90"), "seconds", 60, 60),
+        (),
+    ),
+    (
+        "stage",
+        ("<BBHB", ("previous", "stage", "flags", "limit")),
+        (("laeq10",), "around", 0, 20),
+        (),
+    ),
+    (
+        "boot",
+        ("<", ()),
+        None,
+        (("cause", 16), ("firmware", 32), ("micropython", 32), ("board", 32)),
+    ),
+    ("config", ("<", ()), None, (("digest", 64), ("change", 120))),
+    (
+        "calibration",
+        ("<h", ("offset_mdb",)),
+        None,
+        (("date", 10), ("expires", 10), ("meter", 64), ("by", 32)),
+    ),
+    ("command", ("<", ()), None, (("id", 32), ("action", 64), ("by", 32), ("outcome", 64))),
+    ("fault", ("<", ()), None, (("text", 80),)),
+    ("overwritten", ("<II", ("first", "last")), None, ()),
+)
+KINDS = tuple([row[0] for row in _KINDS])
+OVERWRITTEN = KINDS.index("overwritten") + 1
+"""The kind, as a record's second byte has it, that the journal itself writes and reads."""
+
+
+class Key:
+    """HMAC-SHA256 (RFC 2104) under one key, its pads made once; MicroPython has no hmac."""
+
+    def __init__(self, key):
+        if len(key) > 64:
+            key = hashlib.sha256(key).digest()
+        key = key + bytes(64 - len(key))
+        self._inner = bytes([byte ^ 0x36 for byte in key])
+        self._outer = bytes([byte ^ 0x5C for byte in key])
+
+    def sign(self, *parts):
+        """The 32-byte HMAC of `parts` one after the other."""
+        inner = hashlib.sha256(self._inner)
+        for part in parts:
+            inner.update(part)
+        outer = hashlib.sha256(self._outer)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+def derive(secret, label):
+    """The 32-byte key of `label` ("mqtt", "command", "journal") that comes of a box's secret."""
+    return Key(secret).sign(label.encode())
+
+
+def tenths(level_db):
+    """A level in dB, or None, as a list of levels holds it: 0.1 dB, half up, 0 to 409.4 dB."""
+    if level_db is None:
+        return NO_TENTHS
+    return min(max(int(level_db * 10 + 0.5), 0), _LEVEL_MOST)
+
+
+def _pack_levels(values):
+    values = [_NO_LEVEL if value == NO_TENTHS else value for value in values]
+    packed = bytearray()
+    for at in range(0, len(values) - 1, 2):
+        low, high = values[at], values[at + 1]
+        packed += bytes((low & 0xFF, low >> 8 | (high & 0xF) << 4, high >> 4))
+    if len(values) & 1:
+        packed += bytes((values[-1] & 0xFF, values[-1] >> 8))
+    return packed
+
+
+def _unpack_levels(data):
+    count = len(data) * 2 // 3
+    if (count * 3 + 1) // 2 != len(data) or (count & 1 and data[-1] > 0xF):
+        raise ValueError("levels: {} bytes are no run of 12-bit levels".format(len(data)))
+    levels = []
+    for index in range(count):
+        at = index * 3 // 2
+        value = (
+            data[at] >> 4 | data[at + 1] << 4
+            if index & 1
+            else data[at] | (data[at + 1] & 0xF) << 8
+        )
+        levels.append(None if value == _NO_LEVEL else value / 10)
+    return levels
+
+
+def _pack_text(text, most):
+    data = text.encode()
+    if len(data) > most:
+        while data[most] & 0xC0 == 0x80:  # not in the middle of a character
+            most -= 1
+        data = data[:most]
+    return bytes((len(data),)) + data
+
+
+def pack(kind, **fields):
+    """The body of a record of `kind`, its fields those of the table in docs/protocol.md.
+
+    Named levels are dB or None; lists of levels are 0.1 dB, NO_TENTHS for none (`tenths`). A text
+    that is too long is cut. ValueError for a field too many, an integer out of range, a list whose
+    length is wrong.
+    """
+    _, (layout, names), levels, texts = _KINDS[KINDS.index(kind)]
+    numbers = tuple([fields.pop(name) for name in names])
+    body = struct.pack(layout, *numbers)
+    if struct.unpack(layout, body) != numbers:
+        raise ValueError("{}: an integer of {} is out of range".format(kind, numbers))
+    if levels:
+        named, rest, least, most = levels
+        run = [tenths(fields.pop(name)) for name in named]
+        values = fields.pop(rest)
+        if not least <= len(values) <= most:
+            raise ValueError("{}: {} has {} levels".format(kind, rest, len(values)))
+        run.extend(values)
+        body += _pack_levels(run)
+    for name, most in texts:
+        body += _pack_text(fields.pop(name), most)
+    if fields:
+        raise ValueError("{}: has no {}".format(kind, ", ".join(fields)))
+    return body
+
+
+def _named(names, values):
+    return {name: values[index] for index, name in enumerate(names)}
+
+
+def _unpack_body(kind, body):
+    _, (layout, names), levels, texts = _KINDS[kind]
+    at = struct.calcsize(layout)
+    if len(body) < at:
+        raise ValueError("{}: body of {} bytes is too short".format(KINDS[kind], len(body)))
+    fields = _named(names, struct.unpack(layout, body[:at]))
+    if levels:
+        named, rest, least, most = levels
+        values = _unpack_levels(body[at:])
+        if not least <= len(values) - len(named) <= most:
+            raise ValueError("{}: {} levels in it".format(KINDS[kind], len(values)))
+        fields.update(_named(named, values))
+        fields[rest] = values[len(named) :]
+        return fields
+    for name, most in texts:
+        length = body[at] if at < len(body) else 256
+        if length > most or at + 1 + length > len(body):
+            raise ValueError("{}: {} is longer than it may be".format(KINDS[kind], name))
+        fields[name] = str(body[at + 1 : at + 1 + length], "utf-8")
+        at += 1 + length
+    if at != len(body):
+        raise ValueError("{}: {} bytes too many".format(KINDS[kind], len(body) - at))
+    return fields
+
+
+def record(kind, body, uptime_ms, unix_s, quality):
+    """A record without its numbers, a bytearray; `number` gives them when it is written.
+
+    unix_s   wall time in s since 1970, or None when the box does not know it
+    quality  of that time: 0 unknown, 1 kept over a reset, 2 set
+    """
+    return bytearray(
+        struct.pack(
+            _HEADER,
+            len(body),
+            KINDS.index(kind) + 1,
+            0,
+            0,
+            uptime_ms & 0xFFFFFFFF,
+            uptime_ms >> 32,
+            unix_s or 0,
+            quality,
+        )
+        + body
+    )
+
+
+def number(data, seq, boot):
+    """Writes its numbers into a record."""
+    struct.pack_into(_NUMBERS, data, _NUMBERS_AT, seq, boot)
+
+
+def numbers(data):
+    """(seq, boot) of a record of at least HEADER_BYTES."""
+    return struct.unpack_from(_NUMBERS, data, _NUMBERS_AT)
+
+
+def header(data):
+    """(kind, seq, boot, uptime_ms, unix_s or None, quality) of a record; ValueError if corrupt."""
+    if len(data) < HEADER_BYTES:
+        raise ValueError("record: {} bytes are too short".format(len(data)))
+    length, kind, seq, boot, low, high, unix_s, quality = struct.unpack(
+        _HEADER, data[:HEADER_BYTES]
+    )
+    if len(data) != HEADER_BYTES + length:
+        raise ValueError(
+            "record: {} bytes, its header says {}".format(len(data), HEADER_BYTES + length)
+        )
+    if not 1 <= kind <= len(KINDS):
+        raise ValueError("record: there is no kind {}".format(kind))
+    if quality > _QUALITY_MOST:
+        raise ValueError("record: there is no clock quality {}".format(quality))
+    return KINDS[kind - 1], seq, boot, high << 32 | low, unix_s or None, quality
+
+
+def unpack(data):
+    """A record as a dict: kind, seq, boot, uptime_ms, time (unix s or None), quality, its body.
+
+    All levels are dB or None. ValueError says what is wrong with a corrupt one.
+    """
+    kind, seq, boot, uptime_ms, unix_s, quality = header(data)
+    fields = _unpack_body(KINDS.index(kind), data[HEADER_BYTES:])
+    fields.update(kind=kind, seq=seq, boot=boot, uptime_ms=uptime_ms, time=unix_s, quality=quality)
+    return fields
+
+
+def breaks(key, entries):
+    """Yields the seq of each entry with a wrong mac or that does not continue the one before.
+
+    After a range that is missing, the chain is taken up again from the entry's previous mac.
+    """
+    last_seq = last_mac = None
+    for seq, data, mac, previous in entries:
+        linked = previous == last_mac if seq - 1 == last_seq else seq > 1 or previous == FIRST_MAC
+        if not linked or key.sign(previous, data) != mac:
+            yield seq
+        last_seq, last_mac = seq, mac
+
+
+def _base64(data):
+    return str(binascii.b2a_base64(data), "ascii").strip()
+
+
+def record_message(entry, after, live):
+    """The payload of `record`.
+
+    after  seq of the record before it in the journal (0: none). A host that holds `after` holds
+           all that there is up to this one, even where numbers between them are gone for ever.
+    live   False for a record of the past, which may raise no alarm.
+    """
+    seq, data, mac, previous = entry
+    return {
+        "seq": seq,
+        "after": after,
+        "live": live,
+        "data": _base64(data),
+        "mac": _base64(mac),
+        "previous": _base64(previous),
+    }
+
+
+def entry(payload):
+    """The entry in a payload of `record`; ValueError when it is not one."""
+    seq = payload.get("seq")
+    parts = []
+    for name in ("data", "mac", "previous"):
+        text = payload.get(name)
+        if not isinstance(text, str):
+            raise ValueError("record: has no {}".format(name))
+        try:
+            parts.append(binascii.a2b_base64(text))
+        except ValueError:
+            raise ValueError("record: {} is not base64".format(name)) from None
+    data, mac, previous = parts
+    if len(mac) != MAC_BYTES or len(previous) != MAC_BYTES:
+        raise ValueError("record: a mac has {} bytes".format(MAC_BYTES))
+    if header(data)[1] != seq:
+        raise ValueError("record: seq {} is not that of its data".format(seq))
+    return seq, data, mac, previous
+
+
+def topic(box, name):
+    return "noisewarden/{}/{}".format(box, name)
+
+
+def split_topic(text):
+    """(box, name) of a topic of this project, or None; the box is a slug, safe in a file name."""
+    parts = text.split("/")
+    if len(parts) != 3 or parts[0] != "noisewarden" or not parts[2]:
+        return None
+    box = parts[1]
+    if not 1 <= len(box) <= BOX_MOST_CHARS or any(char not in _BOX_CHARS for char in box):
+        return None
+    return box, parts[2]
+
+
+def line(topic, payload):
+    """A message as one line of the console, without the end of line; the topic comes first."""
+    rest = json.dumps(payload)[1:]
+    return '{{"topic": "{}"{}{}'.format(topic, "" if rest == "}" else ", ", rest)
+
+
+def parse_line(text):
+    """(topic, payload) of a line of the console, or None for any other text there."""
+    if len(text) > LINE_MOST_CHARS:
+        return None
+    text = text.strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        payload = json.loads(text)
+    except (ValueError, RuntimeError):  # RuntimeError: brackets nested too deep
+        return None
+    if not isinstance(payload, dict):
+        return None
+    topic = payload.pop("topic", None)
+    if not isinstance(topic, str) or split_topic(topic) is None:
+        return None
+    return topic, payload

@@ -1,0 +1,71 @@
+"""Options that several commands share, and how a person writes their values."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from noisewarden.errors import UserError
+from noisewarden.firmware import config as settings
+
+sensitivity = click.option(
+    "--sensitivity",
+    type=click.FloatRange(-60.0, 0.0),
+    metavar="DBFS",
+    help="What the recording's microphone gives at 94 dB, in dB re a full-scale sine. "
+    "Without it -26, that of the virtual microphone: a full-scale sine is 120 dB.",
+)
+limit = click.option(
+    "--limit",
+    type=click.IntRange(30, 100),
+    metavar="DB",
+    help="One limit at all hours instead of the box's schedule (70 dB by day, 55 dB by night).",
+)
+config_file = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A config.json as a box reads it: schedule, stages, spotlight hours, display.",
+)
+
+
+class StartTime(click.ParamType):
+    """20:00 (today) or 2026-06-07T20:00, local time of the box."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        for form in ("%H:%M", "%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
+            try:
+                time = datetime.strptime(value, form)
+            except ValueError:
+                continue
+            today = datetime.now()
+            if "%Y" not in form:
+                time = time.replace(year=today.year, month=today.month, day=today.day)
+            if not 2024 <= time.year <= 2099:
+                self.fail(f"{value}: the year must be 2024 to 2099")
+            return time
+        self.fail(f"{value}: not a time; write 20:00 or 2026-06-07T20:00")
+
+
+def read_config(path: Path | None, limit_db: int | None) -> dict[str, Any]:
+    """The config of a virtual box; UserError with every wrong key when the file is not good."""
+    config: dict[str, Any] = {}
+    if path:
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); check the name") from None
+        except ValueError as error:
+            raise UserError(f"{path}: is not JSON ({error}); see docs/protocol.md") from None
+        problems = settings.problems(config)
+        if problems:
+            raise UserError(f"{path}: " + "; ".join(problems))
+    if limit_db is not None:
+        whole_day = {"days": "1234567", "from": "00:00", "to": "00:00", "limit": limit_db}
+        config = config | {"schedule": {"rows": [whole_day], "exceptions": []}}
+    return config
