@@ -61,7 +61,7 @@ def least_budget_ma(matrix):
     return int(leds * matrix["idle_ma"] + lit_bytes * matrix["channel_ma"] / 255) + 1
 
 
-def _chain(matrix):
+def chain(matrix):
     """Where each seen pixel's three bytes begin in the chain, row by row."""
     panel_width, panel_height = matrix["width"], matrix["height"]
     rotation = matrix["rotation"]
@@ -105,7 +105,7 @@ class Display:
 
     def __init__(self, matrix):
         self.width, self.height = seen_size(matrix)
-        self._starts = _chain(matrix)
+        self._starts = chain(matrix)
         self.buffer = bytearray(3 * len(self._starts))
         self._dark = bytes(len(self.buffer))
         self._order = tuple("RGB".index(letter) for letter in matrix["colours"])

@@ -32,6 +32,21 @@ config_file = click.option(
 )
 
 
+board = click.option(
+    "--board",
+    default="virtual",
+    show_default=True,
+    metavar="NAME",
+    help="The board file to run: its microphone, matrix and pins (see noisewarden boards).",
+)
+state = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the box keeps its flash, and so its journal; a folder that vanishes without it.",
+)
+
+
 class StartTime(click.ParamType):
     """20:00 (today) or 2026-06-07T20:00, local time of the box."""
 

@@ -1,0 +1,119 @@
+"""What the fakes of the chip share: its clock, its retained memory and the line to the host.
+
+The environment says what the board is wired to; without it the fakes still work, deaf and unheard.
+
+    NOISEBOX_FAST=1      time is virtual: it moves only while the box waits, see `select`
+    NOISEBOX_SOUND=fd    stereo frames of two int32 at 48 kHz, what the microphone hears
+    NOISEBOX_EVENTS=fd   where pins, matrix and resets are reported, one JSON object a line
+    NOISEBOX_RTC=fd      file of what survives a reset but not a power cut
+    NOISEBOX_RESET=n     the cause that `machine.reset_cause()` gives, 1 (power-on) by default
+    NOISEBOX_TIME=s      unix time at power-on; without it 2000-01-01, as on the chip
+    NOISEBOX_ID=hex      the six bytes of `machine.unique_id()`
+    NOISEBOX_PINS=0:0    levels from outside on input pins, comma separated
+"""
+
+import os
+
+import utime
+
+UNIX_OF_2000_S = 946_684_800
+RTC_MEMORY_BYTES = 2048
+_TO_THE_END_US = 1_000_000
+_AHEAD_US = 1 << 50
+_CLOCK_BYTES = 8
+
+
+def _descriptor(name):
+    fd = os.getenv(name)
+    return open(int(fd), "r+b" if name == "NOISEBOX_RTC" else "rb") if fd else None
+
+
+class Clock:
+    """Microseconds since some start. Virtual time stands still while code runs."""
+
+    def __init__(self, virtual):
+        self.virtual = virtual
+        # asyncio, in C, stamps some tasks with the real ticks: they must all be in the past.
+        self._virtual_us = utime.ticks_us() + _AHEAD_US
+        self._end_us = None
+        self.start_us = self.now_us()
+
+    def now_us(self):
+        return self._virtual_us if self.virtual else utime.ticks_us()
+
+    def look_us(self):
+        """As the firmware sees it: a look costs 1 µs, so that a loop on the clock ends."""
+        if self.virtual:
+            self.move_to(self._virtual_us + 1)
+        return self.now_us()
+
+    def move_to(self, us):
+        """Lets virtual time pass; the process ends with 0 a second after the sound did."""
+        if self._end_us is not None and us >= self._end_us:
+            raise SystemExit
+        self._virtual_us = max(us, self._virtual_us)
+
+    def end_soon(self):
+        """The sound is over: one second is left for what is in hand."""
+        if self._end_us is None:
+            self._end_us = self._virtual_us + _TO_THE_END_US
+
+
+class Retained:
+    """The wall clock and the RTC memory: kept over a reset by a file of the host."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._file = _descriptor("NOISEBOX_RTC")
+        kept = self._file.read() if self._file else b""
+        self.memory = kept[
+            _CLOCK_BYTES + 2 : _CLOCK_BYTES + 2 + int.from_bytes(kept[8:10], "little")
+        ]
+        if kept:
+            self._wall_us = int.from_bytes(kept[:_CLOCK_BYTES], "little")
+        else:
+            self.set_unix_us(int(os.getenv("NOISEBOX_TIME") or UNIX_OF_2000_S) * 1_000_000)
+
+    def unix_us(self):
+        return self._clock.now_us() + self._wall_us
+
+    def set_unix_us(self, us):
+        self._wall_us = us - self._clock.now_us()
+        self._save()
+
+    def set_memory(self, data):
+        if len(data) > RTC_MEMORY_BYTES:
+            raise ValueError("buffer too long")
+        self.memory = bytes(data)
+        self._save()
+
+    def _save(self):
+        if self._file:
+            self._file.seek(0)
+            wall = self._wall_us.to_bytes(_CLOCK_BYTES, "little")
+            self._file.write(wall + len(self.memory).to_bytes(2, "little") + self.memory)
+
+
+clock = Clock(os.getenv("NOISEBOX_FAST") == "1")
+retained = Retained(clock)
+sound = _descriptor("NOISEBOX_SOUND")
+_events = _descriptor("NOISEBOX_EVENTS")
+
+
+def report(event, before="", pieces=(), after=""):
+    """Tells the host of an event, with the milliseconds since the start; the rest is JSON members."""
+    if _events:
+        t = (clock.now_us() - clock.start_us) // 1000
+        _events.write('{"event":"%s","t":%d%s%s' % (event, t, "," if before else "", before))
+        for piece in pieces:
+            _events.write(piece)
+        _events.write(after + "}\n")
+
+
+def reset(cause):
+    """Ends this life of the chip at once: the host pulls the plug and may start the next."""
+    report("reset", '"cause":%d' % cause)
+    if not _events:
+        raise SystemExit
+    while True:
+        utime.sleep(1)

@@ -1,0 +1,46 @@
+"""The flash of a virtual box: a folder with the files that `deploy` would put on a board."""
+
+import json
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from noisewarden.compile import ENTRY_FILES, compile_firmware
+from noisewarden.errors import UserError
+from noisewarden.paths import FIRMWARE
+
+
+def fill(
+    flash: Path,
+    board: dict[str, Any],
+    config: dict[str, Any] | None = None,
+    *,
+    compiled: bool = False,
+) -> None:
+    """Puts the firmware and board.json there; config.json too when it is given.
+
+    What the box itself wrote (journal, calibration, its config) stays. `compiled` takes `.mpy`, as
+    a board does, instead of the source. UserError when it cannot be compiled for this PC.
+    """
+    flash.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(flash / "noisebox", ignore_errors=True)
+    if compiled:
+        if platform.machine() != "x86_64":
+            raise UserError(
+                f"compiled firmware: mpy-cross makes no native code for {platform.machine()}; "
+                "run the box from source"
+            )
+        compile_firmware("x64", flash)
+    else:
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(FIRMWARE / "noisebox", flash / "noisebox", ignore=ignore)
+    for name in ENTRY_FILES:
+        shutil.copy(FIRMWARE / name, flash / name)
+    _write(flash / "board.json", board)
+    if config is not None:
+        _write(flash / "config.json", config)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
