@@ -16,8 +16,8 @@ help: ## what can be made
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-typings: .venv/dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target typings \
+.typings: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target .typings \
 		micropython-esp32-stubs==1.29.0.post1
 	@touch $@
 
@@ -29,7 +29,7 @@ demo: .venv/runtime ## a box on this machine: sound in, number, lamp, stages and
 test: .venv/dev ## all tests (wants the Debian packages that .ci/run names)
 	$(BIN)/pytest
 
-lint: .venv/dev typings ## style, types, and every firmware file compiled for every board
+lint: .venv/dev .typings ## style, types, and every firmware file compiled for every board
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -43,4 +43,4 @@ soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
 	$(BIN)/pytest -m soak -s tests/system
 
 clean:
-	rm -rf .venv typings build dist
+	rm -rf .venv .typings build dist

@@ -38,7 +38,12 @@ class FirmwareTest(pytest.Item):
     def runtest(self) -> None:
         interpreter = Path(sys.executable).with_name("micropython")
         run = subprocess.run(
-            [interpreter if interpreter.exists() else "micropython", "-X", "heapsize=64M", self.path],
+            [
+                interpreter if interpreter.exists() else "micropython",
+                "-X",
+                "heapsize=64M",
+                self.path,
+            ],
             env=micropython_environment(),
             capture_output=True,
             text=True,

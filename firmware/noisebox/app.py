@@ -1,4 +1,5 @@
-"""The composition root: builds the rooms of a running box, hands each what it needs, and keeps them going."""
+"""The composition root: builds the rooms of a running box, hands each what it needs, and keeps
+them going."""
 
 import asyncio
 import binascii
@@ -51,7 +52,8 @@ def _digest(config):
 
 
 class App:
-    """One box. `watch(second, reading)` sees each second after all else is done (virtual boxes and tests)."""
+    """One box. `watch(second, reading)` sees each second after all else is done (virtual boxes and
+    tests)."""
 
     def __init__(self, setup, retained, cause, watch=None):
         board, config = setup.board, setup.config
@@ -144,7 +146,7 @@ class App:
         try:
             jump_s = self._clock.set(unix_s)
         except ValueError as error:
-            raise Refused(str(error))
+            raise Refused(str(error)) from error
         hal.set_rtc(unix_s)
         self.publish_state()
         return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
@@ -242,7 +244,8 @@ class App:
         self._led.set(second.n & 1)
         if self._watch:
             self._watch(second, self._box.reading)
-        # A fixed moment, with a whole second until the next: collections never pile up on each other.
+        # A fixed moment, with a whole second until the next: collections never pile up on each
+        # other.
         gc.collect()
 
     async def _send_records(self):

@@ -1,7 +1,7 @@
 """A box, second by second: levels in; lamp, number, message and record out, in this order.
 
-The order is the promise of DESIGN 4.1: lamp and number first, then what takes time. Everything that touches
-the world is handed in.
+The order is the promise of DESIGN 4.1: lamp and number first, then what takes time. Everything
+that touches the world is handed in.
 """
 
 from array import array
@@ -37,7 +37,7 @@ class Box:
     ledger         of the lamp, from before a reset; kept up to date
     outside        light(on), draw(buffer), publish(name, payload), keep_ledger(), flushed()
 
-    calibrated_until  seconds since 1970 to which the calibration holds, 0 for none; the owner sets it
+    calibrated_until  to be set: unix time at which the calibration ends, 0 for none
     lamp              is the spotlight lit?
     reading           the payload last published
     """
@@ -62,7 +62,7 @@ class Box:
         self.configure(config, schedule)
 
     def configure(self, config, schedule):
-        """Takes a new configuration. An incident goes on unless the numbers of the stages change."""
+        """Takes a new configuration. An incident goes on unless the `stages` section changes."""
         self._zone = Zone(config["zone"])
         self._schedule = schedule
         if self._stages != config["stages"]:
@@ -119,7 +119,9 @@ class Box:
         if policy.changed:
             self._record_stage(before, limit, mask)
         if mask & (flag.DEAD | flag.SLOT):
-            self.fault("microphone: " + ("no signal" if mask & flag.DEAD else "data in the other slot"))
+            self.fault(
+                "microphone: " + ("no signal" if mask & flag.DEAD else "data in the other slot")
+            )
 
     def _switch_lamp(self, now_ms):
         lamp = self._spotlight.step(now_ms, self._policy.lamp, self._permitted)

@@ -7,7 +7,7 @@ with energy and peak in the kernel's units and the gain of their weighting (Z ha
 """
 
 WEIGHTING = (460, 376, -121, -703, -458, -377)
-"""A and C: the first six words of the kernel's `filters`; the microphone's equalisation follows."""
+"""A and C: the first six words of the kernel's `filters`; the equalisation follows."""
 
 FLAT = (460, 0, 100, 0)
 """Equalisation of a microphone that needs none."""

@@ -1,7 +1,8 @@
 """What can be asked of a box from afar or over USB: each command is answered once with a result.
 
-A command is {"id": …, "action": …, …}; the result {"id", "outcome": "done" | "refused", "detail"}. Whether
-the sender may ask at all is the link's business: a person at the USB console owns the box anyway.
+A command is {"id": …, "action": …, …}; the result {"id", "outcome": "done" | "refused", "detail"}.
+Whether the sender may ask at all is the link's business: a person at the USB console owns the box
+anyway.
 """
 
 from micropython import const
@@ -39,8 +40,16 @@ class Commands:
     def run(self, command):
         """The result of `command` as a dict, or None when its id was answered before."""
         identity = command.get("id")
-        if not isinstance(identity, (str, int)) or isinstance(identity, bool) or len(str(identity)) > 40:
-            return {"id": None, "outcome": "refused", "detail": "id must be a number or a short text"}
+        if (
+            not isinstance(identity, (str, int))
+            or isinstance(identity, bool)
+            or len(str(identity)) > 40
+        ):
+            return {
+                "id": None,
+                "outcome": "refused",
+                "detail": "id must be a number or a short text",
+            }
         if identity in self._answered:
             return None
         self._answered.append(identity)

@@ -1,4 +1,4 @@
-"""What a second may carry beside its levels (DESIGN 4.2); one bit each, the same on box and host."""
+"""What a second may carry beside its levels (DESIGN 4.2); a bit each, the same on box and host."""
 
 from micropython import const
 

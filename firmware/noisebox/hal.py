@@ -15,7 +15,7 @@ I2S_BUFFER_BYTES = const(40960)
 collection and a line on the console fit in, a flash flush does not (DESIGN 4.1)."""
 
 _RESET_STATE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038, "esp32c3": 0x60008038}
-"""RTC_CNTL_RESET_STATE_REG of each chip's technical reference manual; the low 6 bits are the cause."""
+"""RTC_CNTL_RESET_STATE_REG in each chip's reference manual; the low 6 bits are the cause."""
 _BROWN_OUT = const(15)
 
 _EPOCH_2000 = const(946684800)
@@ -33,7 +33,7 @@ class Switch:
 
 
 class Matrix:
-    """The WS2812 chain. `write` takes the bytes in chain and colour order; 30 µs a LED, blocking."""
+    """The WS2812 chain. `write` takes bytes in chain and colour order; 30 µs a LED, blocking."""
 
     def __init__(self, pin, leds):
         self._chain = neopixel.NeoPixel(machine.Pin(pin, machine.Pin.OUT), leds)
@@ -44,8 +44,10 @@ class Matrix:
 
 
 def microphone(pins):
-    """The I2S stream of 32-bit stereo frames; `pins` holds sck, ws and sd. Allocates `I2S_BUFFER_BYTES`
-    of DMA memory, so call it before WiFi takes its share."""
+    """The I2S stream of 32-bit stereo frames; `pins` holds sck, ws and sd.
+
+    Allocates I2S_BUFFER_BYTES of DMA memory, so call it before WiFi takes its share.
+    """
     return machine.I2S(
         0,
         sck=machine.Pin(pins["sck"]),
@@ -65,7 +67,7 @@ def button_held(pin):
 
 
 def watchdog(timeout_ms):
-    """The watchdog; a second call changes its time, since nothing can stop it (ports/esp32 machine_wdt.c)."""
+    """The watchdog. Nothing stops it; a second call changes its time (esp32/machine_wdt.c)."""
     return machine.WDT(timeout=timeout_ms)
 
 
@@ -73,8 +75,8 @@ def reset_cause(chip, asked):
     """Why the chip started: power, brownout, watchdog, panic, asked, soft or sleep.
 
     MicroPython reports a brown-out as power-on and a panic as the reset of `machine.reset()`
-    (ports/esp32 modmachine.c). The first is told by the chip's register, the second by `asked`: whether
-    the firmware noted that it wanted the reset.
+    (ports/esp32 modmachine.c). The first is told by the chip's register, the second by `asked`:
+    whether the firmware noted that it wanted the reset.
     """
     cause = machine.reset_cause()
     if cause == machine.SOFT_RESET:
@@ -102,19 +104,19 @@ def rtc_memory(data=None):
 
 
 def rtc_unix():
-    """Seconds since 1970 that the chip's clock shows; meaningless (near 2000) when nobody set it."""
+    """Seconds since 1970 that the chip's clock shows; near 2000 when nobody ever set it."""
     return time.time() + (_EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
 
 
 def set_rtc(unix_s):
     """Sets the chip's clock, which goes on over watchdog and panic resets."""
     shift = _EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0
-    year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - shift)
+    year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - shift)[:7]
     machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
 
 def idf_heap_free():
-    """Free bytes of the IDF heap, where WiFi, TLS and the I2S buffer live; None where there is none."""
+    """Free bytes of the IDF heap, where WiFi, TLS and the I2S buffer live; None without one."""
     try:
         import esp32
     except ImportError:

@@ -1,4 +1,5 @@
-"""Proof of life: the watchdog is fed only while everything that matters beats; a task that fails is restarted."""
+"""Proof of life: the watchdog is fed only while everything that matters beats; a task that fails
+is restarted."""
 
 import asyncio
 import time
@@ -6,8 +7,8 @@ import time
 from micropython import const
 
 WATCHDOG_MS = const(15_000)
-"""Longer than the longest silence of a healthy box (a journal recovery, a TLS handshake), short enough
-that the street does not look at a frozen number."""
+"""Longer than the longest silence of a healthy box (a journal recovery, a TLS handshake), short
+enough that the street does not look at a frozen number."""
 
 _RESTART_MS = (1000, 2000, 5000, 10_000, 30_000)
 
@@ -36,8 +37,8 @@ class Heartbeats:
 async def keep(name, start, on_fault):
     """Runs the coroutine of `start()` for ever: restarts it with growing pauses when it raises.
 
-    `on_fault(name, error)` hears of each failure. Returns when the task ends by itself; a cancellation and
-    KeyboardInterrupt pass through.
+    `on_fault(name, error)` hears of each failure. Returns when the task ends by itself; a
+    cancellation and KeyboardInterrupt pass through.
     """
     failures = 0
     while True:

@@ -1,28 +1,29 @@
 """One pass of integer arithmetic from a block of microphone samples to energies (DESIGN 4.1).
 
-    sample -> DC removal -> equalisation -> Z energy
-                                         -> two poles at 12.2 kHz, two at 20.6 Hz -> C energy, C peak
-                                         -> poles at 108 Hz and 738 Hz            -> A energy
+    sample -> DC removal -> equalisation                   -> Z energy
+           -> two poles at 12.2 kHz and two at 20.6 Hz     -> C energy, C peak
+           -> a pole at 108 Hz and one at 738 Hz           -> A energy
 
-Signals carry 21 bits, the states of high-pass sections 10 fraction bits. Where a rounding would distort
-quiet sounds (of the sample, and in the two low-pass sections) its rest goes into the next sample. Every
-product, state and sum fits 32 signed bits for any input whatsoever: `noisewarden.acoustics.overflow`
-computes the worst case of each, and the clamp after the equalisation starts the count afresh. A PC
-hides an overflow in its 64 bits, so tests compare this code with the real machine code of the chips.
-A sample costs 387 instructions on xtensawin, survey included, 412 where it clips.
+Signals carry 21 bits, the states of high-pass sections 10 fraction bits. Where a rounding would
+distort quiet sounds (of the sample, and in the two low-pass sections) its rest goes into the next
+sample. Every product, state and sum fits 32 signed bits for any input whatsoever:
+`noisewarden.acoustics.overflow` computes the worst case of each, and the clamp after the
+equalisation starts the count afresh. A PC hides an overflow in its 64 bits, so tests compare this
+code with the real machine code of the chips.
 
 Three habits of viper shape the text. In a .mpy the first two parameters stay in registers and all
-other locals live in memory: `x` and `t` are those that the loop touches most. `expression + local` is
-cheaper than `local + expression`. And a sum is cheaper than a difference, so the high-pass sections
-keep their states, and with them their coefficients, with the sign reversed.
+other locals live in memory: `x` and `t` are those that the loop touches most. An expression plus a
+local is cheaper than a local plus an expression. And a sum is cheaper than a difference, so the
+high-pass sections keep their states, and with them their coefficients, with the sign reversed.
+A sample costs 387 xtensawin instructions, survey included (412 where it clips), and 331 on RV32.
 """
 
 import micropython
 from micropython import const
 
 BLOCK_FRAMES = const(480)
-"""Stereo frames in a block: 10 ms at 48 kHz, the longest that keeps class 1 on short bursts and the
-most for which the sums of squares fit."""
+"""Stereo frames in a block: 10 ms at 48 kHz, the longest that keeps class 1 on short bursts and
+the most for which the sums of squares fit."""
 
 STATES = const(12)
 """Words of `state`: the filters' memories, all 0 at the start."""
@@ -35,8 +36,8 @@ PEAK_LOW = const(10)
 CLIPPED = const(11)
 DC = const(12)
 RESULTS = const(13)
-"""Words of `result`. An energy is three words low, cross, high of sum(x²) = low + cross·2^12 +
-high·2^22; x and the C peaks in units of 2^-20 of full scale, the DC (of the last 85 ms) of 2^-19."""
+"""Words of `result`. An energy is three words low, cross, high: sum(x²) = low + cross·2^12 +
+high·2^22. x and the C peaks are in 2^-20 of full scale, the DC (of the last 85 ms) in 2^-19."""
 
 LEFT = const(0)
 RIGHT = const(1)
@@ -54,7 +55,7 @@ def weigh(x: int, t: int, frames: ptr32, count: int, filters: ptr32, state: ptr3
     state    array('i') of STATES words, kept from block to block.
     result   array('i') of RESULTS words, overwritten.
     """
-    # A word read on a 64-bit PC has lost its sign: take 2^32 from a negative one there, 0 on a chip.
+    # A negative word read on a 64-bit PC has lost its sign: take 2^32 away there, 0 on a chip.
     wrap = 1 << 16
     wrap *= wrap
     dc = state[0] - (state[0] >> 31 & 1) * wrap
@@ -91,8 +92,8 @@ def weigh(x: int, t: int, frames: ptr32, count: int, filters: ptr32, state: ptr3
         count -= 1
         x = frames[0] >> 8 & 0xFFFFFF ^ 0x800000
         frames = ptr32(int(frames) + 8)
-        # Within 2^-15 of full scale, where recordings of 16 bits clip. The highest words come down, and
-        # zero is a little off the middle, so that `dc` fits at both ends of the range.
+        # Within 2^-15 of full scale, where recordings of 16 bits clip. The highest words come
+        # down, and zero is a little off the middle, so that `dc` fits at both ends of the range.
         if not (x + 256 & 0xFFFE00):
             clipped += 1
             x = x - (x >> 23 << 5)
@@ -182,16 +183,16 @@ def weigh(x: int, t: int, frames: ptr32, count: int, filters: ptr32, state: ptr3
 
 @micropython.viper
 def survey(frames: ptr32, count: int, signs: ptr32):
-    """Looks at the wires: every 17th of `count` stereo frames (17: no tone of interest repeats in it).
+    """Looks at the wires: every 17th of `count` stereo frames, in which no usual tone repeats.
 
-    signs    array('i') of SIGNS words, overwritten: for each slot the bits of its 24-bit words that were not
-             the same in all frames looked at.
+    signs    array('i') of SIGNS words, overwritten: for each slot, the bits of its 24-bit words
+             that were not the same in all frames looked at.
 
     What they tell, a microphone being never without noise:
     * left 0: the line is constant, silent or dead;
     * left 0, right not: the microphone talks in the other slot;
-    * bit 22 changes but not bit 23: the words come shifted by one bit, their sign is in bit 22 (a sound
-      that loud changes both), as the SPH0645 does with the wrong clock edge;
+    * bit 22 changes but not bit 23: the words come shifted by one bit, as from an SPH0645 read on
+      the wrong clock edge, and their sign is in bit 22 (a sound that loud changes both);
     * the lowest bit that changes: the length of the microphone's words.
     """
     left = frames[0]

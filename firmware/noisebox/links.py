@@ -1,8 +1,8 @@
-"""The USB console as a link: a line of JSON a message, both ways, between whatever else stands there.
+"""The USB console as a link: messages as lines of JSON, both ways, among whatever else is there.
 
-A reader acknowledges what it holds and gets the next records; its acknowledgement frees nothing and moves
-no durable mark, since the journal belongs to the station. Anyone at this wire owns the box already (Ctrl-C
-gives the REPL), so its commands need no signature.
+A reader acknowledges what it holds and gets the next records; its acknowledgement frees nothing
+and moves no durable mark, since the journal belongs to the station. Anyone at this wire owns the
+box already (Ctrl-C gives the REPL), so its commands need no signature.
 """
 
 import asyncio
@@ -74,7 +74,8 @@ class SerialLink:
                 self.publish("result", result)
 
     async def send_records(self):
-        """Sends what is on flash after the reader's last record, as far as its acks allow, then pauses."""
+        """Sends what is on flash after the reader's last record, as far as its acks allow, then
+        pauses."""
         while self._allowed:
             entry = next(self._journal.read(self._sent + 1, 1), None)
             if entry is None:

@@ -8,6 +8,9 @@ each of the averages F and S. Sums of energy are whole numbers, exact, and stay 
 word up to about 70 dB; above that each of the three takes another 32 bytes a block.
 """
 
+# viper's ptr32 takes any buffer, which its stub does not say.
+# pyright: reportArgumentType=false
+
 from array import array
 from math import exp, log10
 

@@ -1,4 +1,5 @@
-"""From the I2S stream to the meter: whole blocks, lost samples counted, nothing allocated but a few floats."""
+"""From the I2S stream to the meter: whole blocks, lost samples counted, nothing allocated but a
+few floats."""
 
 import asyncio
 import time
@@ -12,8 +13,8 @@ FRAME_BYTES = const(8)
 
 
 class Microphone:
-    """Feeds `meter` from `stream` and calls `on_second(second)` in the same task, so that the number is on the
-    matrix before the next block is read."""
+    """Feeds `meter` from `stream` and calls `on_second(second)` in the same task, so that the
+    number is on the matrix before the next block is read."""
 
     def __init__(self, stream, meter, on_second, rate_hz):
         self._reader = asyncio.StreamReader(stream)

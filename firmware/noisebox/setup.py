@@ -21,8 +21,8 @@ class Files:
 
 
 class Settings:
-    """The rooms `config` and `timetable`, in memory only while a context lasts: they are large, and
-    needed only at the start and for a new config."""
+    """The rooms `config` and `timetable`, in memory only while a context lasts: they are large,
+    and needed only at the start and for a new config."""
 
     def __enter__(self):
         from noisebox import config
@@ -36,7 +36,8 @@ class Settings:
 
 
 class Setup:
-    """What the files say. `problems` are lines about bad ones, whose last good copies or defaults hold.
+    """What the files say. `problems` are lines about bad ones, whose last good copies or defaults
+    hold.
 
     config       whole; schedule, its Schedule
     calibration  (offset_db, until), see `config.calibration`

@@ -10,6 +10,8 @@ MINUTE_SECONDS = const(60)
 NO_LEVEL_DB10 = const(0xFFFF)
 """Stands in `Minute.seconds` for a second with no level."""
 
+_LOWER_THAN_ANY_DB = const(-1000)
+
 _BINS = const(1500)
 """0.1 dB each from 0 to 150 dB, more than a microphone spans; the end bins take what is beyond."""
 
@@ -67,6 +69,8 @@ class Minute:
         self._filled = 0
         self._energy = 0.0
         self._samples = 0
+        self._lafmax = self._lcpeak = _LOWER_THAN_ANY_DB
+        self._lafmin = -_LOWER_THAN_ANY_DB
         self._levels.clear()
         self.flags = self.valid_s = 0
         self.laeq = self.lafmax = self.lafmin = self.lcpeak = None
@@ -86,6 +90,7 @@ class Minute:
             return False
         if self.valid_s:
             self.laeq = 10 * log10(self._energy / self._samples)
+            self.lafmax, self.lafmin, self.lcpeak = self._lafmax, self._lafmin, self._lcpeak
             self.l10 = self._levels.exceeded(10)
             self.l50 = self._levels.exceeded(50)
             self.l90 = self._levels.exceeded(90)
@@ -96,12 +101,7 @@ class Minute:
         self._samples += second.valid
         for level in second.laf:
             self._levels.add(level)
-        if self.valid_s:
-            self.lafmax = max(self.lafmax, second.lafmax)
-            self.lafmin = min(self.lafmin, second.lafmin)
-            self.lcpeak = max(self.lcpeak, second.lcpeak)
-        else:
-            self.lafmax = second.lafmax
-            self.lafmin = second.lafmin
-            self.lcpeak = second.lcpeak
+        self._lafmax = max(self._lafmax, second.lafmax)
+        self._lafmin = min(self._lafmin, second.lafmin)
+        self._lcpeak = max(self._lcpeak, second.lcpeak)
         self.valid_s += 1

@@ -77,14 +77,14 @@ class Zone:
         """(year, month, day, weekday 1 Monday … 7 Sunday, minute of the day, second)."""
         day, second = divmod(unix_s - self._west_s, DAY_S)
         year, month, day_of_month = date(day - _UNIX_DAY_0)
-        if self._rules and self._summer(unix_s, year):
+        if self._rules and self._summer(self._rules, unix_s, year):
             day, second = divmod(unix_s - self._summer_west_s, DAY_S)
             year, month, day_of_month = date(day - _UNIX_DAY_0)
         return year, month, day_of_month, weekday(day - _UNIX_DAY_0), second // 60, second % 60
 
-    def _summer(self, unix_s, year):
+    def _summer(self, rules, unix_s, year):
         if year != self._year:
-            start, end = self._rules
+            start, end = rules
             self._start = _turn(start, year) + self._west_s
             self._end = _turn(end, year) + self._summer_west_s
             self._year = year

@@ -1,7 +1,7 @@
 """Firmware as the chips take it: every file through mpy-cross for one architecture.
 
-`python -m noisewarden.compile` compiles for the architecture of every board file and is part of `make
-lint`: a constant that fits the PC's 64 bits may not fit the chip's 32.
+`python -m noisewarden.compile` compiles for the architecture of every board file and is part of
+`make lint`: a constant that fits the PC's 64 bits may not fit the chip's 32.
 """
 
 import subprocess
@@ -17,7 +17,8 @@ ENTRY_FILES = ("boot.py", "main.py")
 
 
 def compile_firmware(arch: str, folder: Path) -> list[Path]:
-    """Writes noisebox/*.mpy for `arch` below `folder`; returns their paths. UserError when one fails."""
+    """Writes noisebox/*.mpy for `arch` below `folder`; returns their paths. UserError when one
+    fails."""
     written = []
     for source in sorted((FIRMWARE / "noisebox").glob("*.py")):
         target = folder / "noisebox" / f"{source.stem}.mpy"

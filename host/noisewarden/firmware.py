@@ -1,7 +1,7 @@
 """The rooms of the firmware that the host shares: one codec, both runtimes.
 
-`from noisewarden.firmware import wire` gives the very module that the box runs. MicroPython's `const`
-is the only thing CPython lacks for them.
+`from noisewarden.firmware import wire` gives the very module that the box runs. MicroPython's
+`const` is the only thing CPython lacks for them.
 """
 
 import importlib

@@ -1,4 +1,5 @@
-"""Where the firmware and the board files are: in the package when installed, in the repository otherwise."""
+"""Where the firmware and the board files are: in the package when installed, in the repository
+otherwise."""
 
 from pathlib import Path
 

@@ -10,7 +10,8 @@ BUFFER = 5120
 
 
 class Driver:
-    """The I2S driver in whole microseconds: it fills a bounded buffer and throws away what does not fit."""
+    """The I2S driver in whole microseconds: it fills a bounded buffer and throws away what does
+    not fit."""
 
     def __init__(self, parts_per_million=0):
         self.now_us = 0

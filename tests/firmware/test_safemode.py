@@ -10,9 +10,9 @@ class Memory:
         self.data = b""
 
     def __call__(self, data=None):
-        if data is None:
-            return self.data
-        self.data = bytes(data)
+        if data is not None:
+            self.data = bytes(data)
+        return self.data
 
     def power_cut(self):
         self.data = b""

@@ -17,7 +17,9 @@ EDGE = {"start", "setup", "app", "hal", "microphone", "links", "health"}
 SHARED = {"wire", "flags", "config", "display"}
 """Rooms that the host imports: one codec, and one answer to what is a good config or board."""
 
-ROOMS = sorted(path.stem for path in (FIRMWARE / "noisebox").glob("*.py") if path.stem != "__init__")
+ROOMS = sorted(
+    path.stem for path in (FIRMWARE / "noisebox").glob("*.py") if path.stem != "__init__"
+)
 HOST_FILES = sorted(HOST.rglob("*.py"))
 
 
@@ -50,7 +52,9 @@ def test_a_pure_room_knows_no_hardware_network_or_time_and_no_edge(room):
 
 
 def test_nothing_imports_the_composition_root_but_the_start():
-    importers = {room for room in ROOMS if "noisebox.app" in imports(FIRMWARE / f"noisebox/{room}.py")}
+    importers = {
+        room for room in ROOMS if "noisebox.app" in imports(FIRMWARE / f"noisebox/{room}.py")
+    }
     assert importers == {"start"}
 
 
@@ -63,7 +67,11 @@ def test_firmware_imports_nothing_of_the_host(path):
 def test_the_host_shares_pure_rooms_alone_and_knows_no_tests(path):
     names = imports(path)
     assert "tests" not in roots(names)
-    shared = {n.removeprefix("noisewarden.firmware.") for n in names if n.startswith("noisewarden.firmware.")}
+    shared = {
+        n.removeprefix("noisewarden.firmware.")
+        for n in names
+        if n.startswith("noisewarden.firmware.")
+    }
     assert shared <= SHARED
 
 

@@ -33,7 +33,9 @@ from noisewarden.virtual.supervisor import Event, VirtualBox
     help="Hear raw stereo PCM at 48 kHz of 16 or 32 bits from standard input.",
 )
 @click.option("--loop", is_flag=True, help="Play the recording over and over.")
-@click.option("--fast", is_flag=True, help="As fast as it can, without a port: prints its console.")
+@click.option(
+    "--fast", is_flag=True, help="As fast as it can, without a port: prints its console."
+)
 @options.state
 @options.board
 @options.limit
@@ -65,7 +67,9 @@ def command(
     config = options.read_config(config_path, limit)
     board_json = virtual_board(board, sensitivity)
     with ExitStack() as stack:
-        folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noisebox-")))
+        folder = state or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="noisebox-"))
+        )
         prepare(folder, board_json, config)
         if fast:
             _run_fast(folder, source)
@@ -81,7 +85,9 @@ def prepare(state: Path, board: dict[str, Any], config: dict[str, Any]) -> None:
         if not secret.exists():
             secret.write_bytes(secrets.token_bytes(32))
     except OSError as error:
-        raise UserError(f"{state}: cannot hold a box ({error.strerror}); choose another folder") from None
+        raise UserError(
+            f"{state}: cannot hold a box ({error.strerror}); choose another folder"
+        ) from None
 
 
 def _source(wav: Path | None, scene: str | None, bits: str | None, loop: bool) -> Source:

@@ -62,9 +62,9 @@ class StartTime(click.ParamType):
             if "%Y" not in form:
                 time = time.replace(year=today.year, month=today.month, day=today.day)
             if not 2024 <= time.year <= 2099:
-                self.fail(f"{value}: the year must be 2024 to 2099")
+                raise click.BadParameter(f"{value}: the year must be 2024 to 2099")
             return time
-        self.fail(f"{value}: not a time; write 20:00 or 2026-06-07T20:00")
+        raise click.BadParameter(f"{value}: not a time; write 20:00 or 2026-06-07T20:00")
 
 
 def read_config(path: Path | None, limit_db: int | None) -> dict[str, Any]:

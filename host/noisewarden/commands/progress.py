@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """A bar for `total` steps of `unit`; yields the function that advances it. Silent without a terminal."""
+    """A bar for `total` steps of `unit`; yields the function that advances it. Silent without a
+    terminal."""
     console = Console(stderr=True)
     with Progress(
         TextColumn(what),

@@ -1,4 +1,5 @@
-"""A recording through the real firmware: what a box would have measured, shown and done (DESIGN 5)."""
+"""A recording through the real firmware: what a box would have measured, shown and done (DESIGN
+5)."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,8 @@ class Replay:
     ) -> None:
         self._frames = frames
         self._board = board
-        # Local time is all that a schedule asks for, so the box may live in a zone without an offset.
+        # Local time is all that a schedule asks for, so the box may live in a zone without an
+        # offset.
         self._config = config | {"zone": "UTC0"}
         self._unix_s = int(start.replace(tzinfo=UTC).timestamp())
         self._rows: list[Row] = []
@@ -64,9 +66,11 @@ class Replay:
             yield row
 
     def summary(self) -> dict[str, Any]:
-        """Of all rows so far: levels in dB (None without any), seconds in each stage, reminders, referrals.
+        """Of all rows so far: levels in dB (None without any), seconds in each stage, reminders,
+        referrals.
 
-        LAeq is the energy mean of the seconds with a level; L10, L50 and L90 are of LAF every 100 ms.
+        LAeq is the energy mean of the seconds with a level; L10, L50 and L90 are of LAF every 100
+        ms.
         """
         stages = [row["stage"] for row in self._rows]
         before = [0, *stages]
@@ -96,14 +100,16 @@ def energy_mean(levels_db: Iterable[float]) -> float | None:
 
 
 def exceeded(levels_db: list[float], percent: int) -> float | None:
-    """The highest level that at least `percent` of the levels reach (ISO 1996-1); None for no levels."""
+    """The highest level that at least `percent` of the levels reach (ISO 1996-1); None for no
+    levels."""
     if not levels_db:
         return None
     return sorted(levels_db, reverse=True)[-(-len(levels_db) * percent // 100) - 1]
 
 
 def virtual_board(name: str = "virtual", sensitivity_dbfs: float | None = None) -> dict[str, Any]:
-    """The board.json of a board file, run without the board: its own microphone or another sensitivity."""
+    """The board.json of a board file, run without the board: its own microphone or another
+    sensitivity."""
     board = boards.for_box(boards.load(name))
     if sensitivity_dbfs is not None:
         board["microphone"]["sensitivity_dbfs"] = sensitivity_dbfs

@@ -1,6 +1,7 @@
 """main.py of a box that replays a recording: beside each reading it prints the tenths of LAF.
 
-The reading is already on the console; L10, L50 and L90 of the whole recording need what goes into them.
+The reading is already on the console; L10, L50 and L90 of the whole recording need what goes into
+them.
 """
 
 from noisebox import hal, start
@@ -10,7 +11,7 @@ from noisebox.spotlight import RESTED
 
 def tell(second, reading):
     if reading["laeq"] is not None:
-        print("laf", *["%.2f" % level for level in second.laf])
+        print("laf", *[f"{level:.2f}" for level in second.laf])
 
 
 # The box was there before the recording began: its lamp need not rest as after a power cut.

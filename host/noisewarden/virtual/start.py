@@ -21,12 +21,40 @@ import vfs
 
 
 class _Flash(vfs.VfsPosix):
-    """A folder that tells the sizes of its files when listed, as flash does."""
+    """A folder of the host that answers as flash does, where VfsPosix falls short."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._here = "/"
+
+    def chdir(self, path):
+        super().chdir(path)
+        self._here = self._absolute(path)
+
+    def getcwd(self):
+        return self._here
 
     def ilistdir(self, path):
         for name, kind, _ in super().ilistdir(path):
             size = super().stat(path + "/" + name if path else name)[6]
             yield (name, kind, 0, size)
+
+    def rename(self, old, new):
+        # Of two absolute paths VfsPosix would keep the second only.
+        super().chdir("/")
+        try:
+            super().rename(self._absolute(old)[1:], self._absolute(new)[1:])
+        finally:
+            super().chdir(self._here)
+
+    def _absolute(self, path):
+        parts = [] if path.startswith("/") else self._here.split("/")
+        for part in path.split("/"):
+            if part == "..":
+                parts.pop()
+            else:
+                parts.append(part)
+        return "/" + "/".join(part for part in parts if part not in ("", "."))
 
 
 def _hide_the_host(folder):

@@ -101,7 +101,7 @@ _events = _descriptor("NOISEBOX_EVENTS")
 
 
 def report(event, before="", pieces=(), after=""):
-    """Tells the host of an event, with the milliseconds since the start; the rest is JSON members."""
+    """Tells the host of an event and its ms since the start; the rest is JSON members."""
     if _events:
         t = (clock.now_us() - clock.start_us) // 1000
         _events.write('{"event":"%s","t":%d%s%s' % (event, t, "," if before else "", before))
