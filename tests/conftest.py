@@ -13,6 +13,12 @@ FIRMWARE_TESTS = Path(__file__).parent / "firmware"
 FIRMWARE_TEST_TIMEOUT_S = 240
 
 
+def interpreter() -> str:
+    """The `micropython` of the virtual environment, or the first on the PATH."""
+    beside = Path(sys.executable).with_name("micropython")
+    return str(beside) if beside.exists() else "micropython"
+
+
 def micropython_environment() -> dict[str, str]:
     """Environment in which MicroPython finds the firmware, the fakes of the chip and the tests."""
     path = [
@@ -36,14 +42,8 @@ class FirmwareFile(pytest.File):
 
 class FirmwareTest(pytest.Item):
     def runtest(self) -> None:
-        interpreter = Path(sys.executable).with_name("micropython")
         run = subprocess.run(
-            [
-                interpreter if interpreter.exists() else "micropython",
-                "-X",
-                "heapsize=64M",
-                self.path,
-            ],
+            [interpreter(), "-X", "heapsize=64M", self.path],
             env=micropython_environment(),
             capture_output=True,
             text=True,

@@ -2,10 +2,8 @@
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 
-from conftest import FIRMWARE_TESTS, micropython_environment
+from conftest import FIRMWARE_TESTS, interpreter, micropython_environment
 from noisewarden.firmware import wire
 
 DAYS = 10
@@ -13,10 +11,8 @@ DAYS = 10
 
 
 def _cost(days: int) -> dict[str, int]:
-    interpreter = Path(sys.executable).with_name("micropython")
-    command = [interpreter if interpreter.exists() else "micropython", "-X", "heapsize=64M"]
     run = subprocess.run(
-        [*command, FIRMWARE_TESTS / "journal_day.py", str(days)],
+        [interpreter(), "-X", "heapsize=64M", FIRMWARE_TESTS / "journal_day.py", str(days)],
         env=micropython_environment(),
         capture_output=True,
         text=True,

@@ -1,9 +1,8 @@
-"""Instructions a sample of the real machine code of `noisebox.kernels`, weigh and survey together."""
+"""Instructions a sample of the machine code of `noisebox.kernels`, weigh and survey together."""
 
 import machine_code
 import numpy as np
 from machine_code import Buffer, Chip
-
 from noisewarden.acoustics.design import FLAT, fit_weighting
 from noisewarden.paths import FIRMWARE
 

@@ -103,6 +103,7 @@ def wav_bytes(
         (wav_bytes(bits=8), "8-bit"),
         (wav_bytes(bits=12), "12-bit"),
         (wav_bytes(coding=6, bits=8), "neither PCM nor float"),
+        (wav_bytes(coding=3, bits=16), "cannot be read as sound"),
         (wav_bytes(rate=0), "rate of 0 Hz"),
         (wav_bytes(rate=4_000), "rate of 4000 Hz"),
         (wav_bytes(rate=2_000_000_000), "rate of 2000000000 Hz"),

@@ -3,12 +3,19 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import serial
+from noisewarden import firmware
+from noisewarden.firmware import wire
 from noisewarden.virtual.fast import run_fast
+from noisewarden.virtual.flash import fill
+from noisewarden.virtual.replay import virtual_board
 from noisewarden.virtual.sound import RATE_HZ, Frame
 from noisewarden.virtual.supervisor import Event, VirtualBox
+from system.sound import frames, sine
 
 BOARD = {"pins": {"relay": 32}, "relay": {"active_high": True}}
 
@@ -129,3 +136,153 @@ def until(true: Callable[[], object], complaint: Callable[[], str], seconds: flo
     while not true():
         assert time.monotonic() < deadline, complaint()
         time.sleep(0.01)
+
+
+RESTED_MAIN = """
+from noisebox import hal, start
+from noisebox.retained import Retained
+from noisebox.spotlight import RESTED
+retained = Retained(hal.rtc_memory)
+retained.ledger[:] = RESTED
+retained.save()
+start.main()
+"""
+"""A main.py for a box whose lamp need not rest first."""
+
+HEAP_MAIN = """
+import gc
+from noisebox import start
+def tell(second, reading):
+    gc.collect()
+    print("heap", gc.mem_alloc())
+start.main(tell)
+"""
+"""A main.py that prints, each second, how much heap is in use after a collection."""
+
+JOURNAL_KEY = wire.Key(wire.derive(bytes(32), "journal"))
+"""Of a box that was never provisioned."""
+
+
+def install(state: Path, main: str | None = None, **options: Any) -> dict[str, Any]:
+    """Puts the firmware on a box's flash, with another main.py if given; returns its board."""
+    board = virtual_board()
+    fill(state / "flash", board, **options)
+    if main:
+        flash(state, main=main)
+    return board
+
+
+def tones(*parts: tuple[float, float]) -> Iterator[Frame]:
+    """A 1 kHz tone of (seconds, level in dB), one after the other, over and over."""
+    while True:
+        for seconds, level_db in parts:
+            for _ in range(round(4 * seconds)):
+                yield frames(sine(1000, level_db, RATE_HZ // 4)).reshape(-1, 2)
+
+
+def stored(state: Path) -> list[dict[str, Any]]:
+    """The records on the flash of a box without power; fails when their chain is broken."""
+
+    def path(name: str) -> Path:
+        return state / "flash" / name
+
+    files = SimpleNamespace(
+        open=lambda name, mode: path(name).open(mode),
+        listdir=lambda name: [entry.name for entry in path(name).iterdir()],
+        mkdir=lambda name: path(name).mkdir(),
+        remove=lambda name: path(name).unlink(),
+    )
+    entries = list(firmware.journal.Journal(files, "journal", JOURNAL_KEY).read(1, 100_000))
+    assert list(wire.breaks(JOURNAL_KEY, entries)) == []
+    return [wire.unpack(entry[1]) for entry in entries]
+
+
+class Bench(Terminal):
+    """A technician's program on the port of a box: what comes is sorted, records are acknowledged.
+
+    messages   (name, payload) of all that came, in order
+    entries    of the journal, each once and in order; `records()` unpacks them
+    """
+
+    def __init__(self, port: str) -> None:
+        super().__init__(port)
+        self.messages: list[tuple[str, dict[str, Any]]] = []
+        self.entries: list[tuple] = []
+        self.text: list[str] = []
+        self._asked = 0
+        self._read_to = 0
+
+    def say(self, name: str, **payload: Any) -> None:
+        self.type(wire.line(wire.topic("box", name), payload) + "\n")
+
+    def collect(self) -> None:
+        """Asks for the records after those there are."""
+        self.say("ack", seq=self.entries[-1][0] if self.entries else 0)
+
+    def listen(self) -> None:
+        """Takes in what has come."""
+        self.seen += self._serial.read(self._serial.in_waiting or 1).decode(errors="replace")
+        *lines, self.seen = self.seen.split("\n")
+        for line in lines:
+            message = wire.parse_line(line)
+            if message is None:
+                self.text.append(line.strip())
+                continue
+            name = wire.split_topic(message[0])[1]
+            self.messages.append((name, message[1]))
+            if name == "record":
+                self._take(message[1])
+
+    def _take(self, payload: dict[str, Any]) -> None:
+        entry = wire.entry(payload)
+        if payload["after"] == (self.entries[-1][0] if self.entries else 0):
+            self.entries.append(entry)
+            self.collect()
+
+    def next(self, name: str, seconds: float = 10) -> dict[str, Any]:
+        """The next message of this name, passing over others."""
+        found: dict[str, Any] = {}
+
+        def came() -> bool:
+            self.listen()
+            while self._read_to < len(self.messages):
+                kind, payload = self.messages[self._read_to]
+                self._read_to += 1
+                if kind == name:
+                    found.update(payload)
+                    return True
+            return False
+
+        until(came, lambda: f"no {name} after {self.messages[-3:]} {self.text[-20:]}", seconds)
+        return found
+
+    def wait_for(self, text: str) -> None:
+        """Listens until a line of other text has it."""
+
+        def came() -> bool:
+            self.listen()
+            return any(text in line for line in [*self.text, self.seen])
+
+        until(came, lambda: f"no {text!r} in {self.text[-20:]} {self.seen!r}")
+
+    def ask(self, action: str, **fields: Any) -> tuple[str, str]:
+        """Gives a command; its outcome and detail."""
+        self._asked += 1
+        self.say("command", id=self._asked, action=action, **fields)
+        while (result := self.next("result"))["id"] != self._asked:
+            pass
+        return result["outcome"], result["detail"]
+
+    def payloads(self, name: str) -> list[dict[str, Any]]:
+        return [payload for kind, payload in self.messages if kind == name]
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """The records of a kind that were collected; fails when their chain is broken."""
+        assert list(wire.breaks(JOURNAL_KEY, self.entries)) == []
+        found = [wire.unpack(entry[1]) for entry in self.entries]
+        return [record for record in found if record["kind"] == kind]
+
+
+def heaps(bench: Bench) -> list[int]:
+    """What HEAP_MAIN printed."""
+    return [int(line.split()[1]) for line in bench.text if line.startswith("heap ")]

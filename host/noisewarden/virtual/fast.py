@@ -1,11 +1,10 @@
 """A virtual box as fast as it can: no console, virtual time, the same firmware (DESIGN 5)."""
 
-import contextlib
 import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ def run_fast(
     unix_s: int | None = None,
     heap: str = "2M",
     on_event: Callable[[Event], None] = lambda event: None,
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Runs the flash folder's firmware over `frames`, yields each line that it prints.
 
     `unix_s` is what the box's clock says at power-on (unset without it). `on_event` gets pins and
@@ -51,10 +50,12 @@ def run_fast(
         os.close(report)
 
         def play() -> None:
-            with open(feed, "wb", buffering=0) as pipe, contextlib.suppress(BrokenPipeError):
+            with open(feed, "wb", buffering=0) as pipe:
                 try:
                     for block in frames:
                         _write_all(pipe, block.tobytes())
+                except BrokenPipeError:
+                    pass  # the box stopped: what it says on stderr is the cause
                 except Exception as error:
                     trouble.append(error)
 

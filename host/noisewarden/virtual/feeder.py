@@ -14,6 +14,7 @@ from noisewarden.virtual.sound import RATE_HZ, Frames
 DMA_FRAMES = 256
 FRAME_BYTES = 8
 _CHUNK_BYTES = DMA_FRAMES * FRAME_BYTES
+_SOURCE_PATIENCE_S = 0.5
 _SILENCE = bytes(_CHUNK_BYTES)
 
 
@@ -22,13 +23,15 @@ class Feeder:
 
     `offered` and `dropped` count frames while the microphone is open: dropped are those that found
     `ibuf` full, which the real driver loses without a word. The world does not wait: what plays
-    while the chip restarts is gone. After the last frame comes silence, and `over` is set.
+    while the chip restarts is gone. After the last frame comes silence, and `over` is set. `ready`
+    is set once the source, which may have to think first, has given its first frames.
     """
 
     def __init__(self, frames: Frames) -> None:
         self.chip_end, self._feed = sound_pipe(blocking=False)
         self.offered = 0
         self.dropped = 0
+        self.ready = threading.Event()
         self.over = threading.Event()
         self.error: Exception | None = None
         self._frames = frames
@@ -48,16 +51,20 @@ class Feeder:
     def close(self) -> None:
         self._stop.set()
         self._opened.set()
-        self._thread.join()
+        # A live source may hold its thread for ever; once stopped, it writes no more.
+        self._thread.join(_SOURCE_PATIENCE_S)
         os.close(self.chip_end)
         os.close(self._feed)
 
     def _play(self) -> None:
         chunks = self._chunks()
+        chunk = next(chunks)
+        self.ready.set()
         self._opened.wait()
         due = time.monotonic()
         while not self._stop.is_set():
-            self._deliver(next(chunks))
+            self._deliver(chunk)
+            chunk = next(chunks)
             due += DMA_FRAMES / RATE_HZ
             self._stop.wait(due - time.monotonic())
 

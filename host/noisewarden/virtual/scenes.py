@@ -53,7 +53,8 @@ class Scene:
             t = places / RATE_HZ % self.seconds
             mixture = np.zeros(size)
             for layer, loop in zip(self.layers, loops, strict=True):
-                level_db = np.interp(t, *zip(*layer.course, strict=True))
+                course = np.array(layer.course)
+                level_db = np.interp(t, course[:, 0], course[:, 1])
                 mixture += loop[places % len(loop)] * 10 ** (level_db / 20)
             yield mixture
 

@@ -50,7 +50,8 @@ def frames(blocks: Iterable[Samples]) -> Iterator[Frame]:
 def wav_seconds(path: Path) -> float:
     """How long a WAV file plays; UserError as for `wav`."""
     _check_wav(path)
-    return soundfile.info(path).duration
+    with _opened(path) as file:
+        return file.frames / file.samplerate
 
 
 def wav(path: Path) -> Iterator[Samples]:
@@ -60,11 +61,19 @@ def wav(path: Path) -> Iterator[Samples]:
     highest quality. UserError, before the first block, for what cannot be measured honestly.
     """
     _check_wav(path)
-    return _read(path)
+    return _blocks(_opened(path))
 
 
-def _read(path: Path) -> Iterator[Samples]:
-    with soundfile.SoundFile(path) as file:
+def _opened(path: Path) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.SoundFileError as error:
+        cure = f"convert it: sox {path.name} {path.stem}-converted.wav"
+        raise UserError(f"{path}: cannot be read as sound ({error}); {cure}") from None
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
+    with file:
         resampler = None
         if file.samplerate != RATE_HZ:
             resampler = soxr.ResampleStream(file.samplerate, RATE_HZ, 1, "float64", "VHQ")

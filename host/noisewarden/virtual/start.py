@@ -19,6 +19,8 @@ import neopixel  # noqa: F401
 import network  # noqa: F401
 import vfs
 
+_FILE = 0x8000
+
 
 class _Flash(vfs.VfsPosix):
     """A folder of the host that answers as flash does, where VfsPosix falls short."""
@@ -36,8 +38,8 @@ class _Flash(vfs.VfsPosix):
 
     def ilistdir(self, path):
         for name, kind, _ in super().ilistdir(path):
-            size = super().stat(path + "/" + name if path else name)[6]
-            yield (name, kind, 0, size)
+            whole = path + "/" + name if path else name
+            yield (name, kind, 0, super().stat(whole)[6] if kind == _FILE else 0)
 
     def rename(self, old, new):
         # Of two absolute paths VfsPosix would keep the second only.

@@ -15,6 +15,7 @@ from noisewarden.virtual.life import Event, Hardware, Life
 from noisewarden.virtual.sound import Frames
 
 _AFTER_THE_SOUND_S = 1.0
+_SOURCE_PATIENCE_S = 5.0
 _POLL_S = 0.02
 _YOUNG_DEATHS = 5
 
@@ -113,6 +114,7 @@ class VirtualBox:
 
     def _run(self) -> None:
         hardware = self._hardware
+        self.feeder.ready.wait(_SOURCE_PATIENCE_S)
         cause, raw, crashes = chip.PWRON_RESET, False, 0
         try:
             while not hardware.stop.is_set():

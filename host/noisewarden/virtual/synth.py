@@ -120,7 +120,9 @@ def engine(rng: np.random.Generator, seconds: float, hz: float) -> Samples:
     """A diesel generator: the harmonics of its firing rate, and its fan."""
     t = _seconds(seconds)
     turn = 2 * np.pi * round(hz * seconds) / seconds * t
-    hum = sum(np.sin(n * turn + rng.uniform(0, 7)) / n**0.7 for n in range(1, 30))
+    hum = np.zeros_like(t)
+    for n in range(1, 30):
+        hum += np.sin(n * turn + rng.uniform(0, 7)) / n**0.7
     fan = shaped_noise(rng, seconds, 200, 3_000, -3)
     return hum + fan / np.std(fan)
 
@@ -143,10 +145,9 @@ def clangs(rng: np.random.Generator, seconds: float, count: int) -> Samples:
     t = _seconds(1.0)
     for _ in range(count):
         base_hz = rng.uniform(350, 900)
-        ring = sum(
-            np.sin(2 * np.pi * base_hz * ratio * t) * np.exp(-t * ratio / 0.25)
-            for ratio in _METAL_RATIOS
-        )
+        ring = np.zeros_like(t)
+        for ratio in _METAL_RATIOS:
+            ring += np.sin(2 * np.pi * base_hz * ratio * t) * np.exp(-t * ratio / 0.25)
         _put(loop, rng.uniform(0, seconds), ring, rng.uniform(0.3, 1))
     return loop
 

@@ -21,6 +21,8 @@ RTC_MEMORY_BYTES = 2048
 _TO_THE_END_US = 1_000_000
 _AHEAD_US = 1 << 50
 _CLOCK_BYTES = 8
+_HEAD_BYTES = _CLOCK_BYTES + 2
+_WDT_RESET = 3
 
 
 def _descriptor(name):
@@ -36,6 +38,7 @@ class Clock:
         # asyncio, in C, stamps some tasks with the real ticks: they must all be in the past.
         self._virtual_us = utime.ticks_us() + _AHEAD_US
         self._end_us = None
+        self._bite_us = None
         self.start_us = self.now_us()
 
     def now_us(self):
@@ -48,10 +51,20 @@ class Clock:
         return self.now_us()
 
     def move_to(self, us):
-        """Lets virtual time pass; the process ends with 0 a second after the sound did."""
+        """Lets virtual time pass; the process ends with 0 a second after the sound did.
+
+        Here the watchdog of virtual time bites; that of real time is the host's.
+        """
+        if self._bite_us is not None and us >= self._bite_us:
+            self._bite_us = None
+            reset(_WDT_RESET)
         if self._end_us is not None and us >= self._end_us:
             raise SystemExit
         self._virtual_us = max(us, self._virtual_us)
+
+    def watch(self, us):
+        """The watchdog: `us` from now without another call are too long."""
+        self._bite_us = self.now_us() + us
 
     def end_soon(self):
         """The sound is over: one second is left for what is in hand."""
@@ -66,9 +79,8 @@ class Retained:
         self._clock = clock
         self._file = _descriptor("NOISEBOX_RTC")
         kept = self._file.read() if self._file else b""
-        self.memory = kept[
-            _CLOCK_BYTES + 2 : _CLOCK_BYTES + 2 + int.from_bytes(kept[8:10], "little")
-        ]
+        length = int.from_bytes(kept[_CLOCK_BYTES:_HEAD_BYTES], "little")
+        self.memory = kept[_HEAD_BYTES : _HEAD_BYTES + length]
         if kept:
             self._wall_us = int.from_bytes(kept[:_CLOCK_BYTES], "little")
         else:

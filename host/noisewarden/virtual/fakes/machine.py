@@ -97,9 +97,12 @@ class WDT:
     def __init__(self, id=0, timeout=5000):
         if id or timeout <= 0:
             raise ValueError
+        self._timeout_us = timeout * 1000
+        clock.watch(self._timeout_us)
         report("watchdog", '"timeout_ms":%d' % timeout)
 
     def feed(self):
+        clock.watch(self._timeout_us)
         report("feed")
 
 

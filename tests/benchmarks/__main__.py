@@ -1,0 +1,32 @@
+"""`make bench`: every figure that the README claims, measured again.
+
+    python tests/benchmarks [NAME…]    all, or those named
+
+Times are ratios to something measured in the same run: these machines are shared.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "system")]
+
+BENCHMARKS = (
+    ("standard_figures", "IEC 61672-1, the whole chain through the firmware"),
+    ("kernel_cost", "instructions on the chips' real machine code"),
+    ("real_time", "speed on this PC"),
+    ("heap", "Python heap of the running box"),
+    ("journal_flash", "flash wear and capacity of the journal"),
+)
+
+
+def main(wanted: list[str]) -> None:
+    for name, title in BENCHMARKS:
+        if not wanted or name in wanted:
+            print(f"## {title}", flush=True)
+            importlib.import_module(name).main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
