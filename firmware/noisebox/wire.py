@@ -244,11 +244,13 @@ def header(data):
         raise ValueError(
             "record: {} bytes, its header says {}".format(len(data), HEADER_BYTES + length)
         )
-    if not 1 <= kind <= len(KINDS):
-        raise ValueError("record: there is no kind {}".format(kind))
+    if not kind:
+        raise ValueError("record: there is no kind 0")
     if quality > _QUALITY_MOST:
         raise ValueError("record: there is no clock quality {}".format(quality))
-    return KINDS[kind - 1], seq, boot, high << 32 | low, unix_s or None, quality
+    # A newer firmware may know more kinds: a host keeps their bytes.
+    name = KINDS[kind - 1] if kind <= len(KINDS) else "kind-{}".format(kind)
+    return name, seq, boot, high << 32 | low, unix_s or None, quality
 
 
 def unpack(data):
@@ -257,6 +259,8 @@ def unpack(data):
     All levels are dB or None. ValueError says what is wrong with a corrupt one.
     """
     kind, seq, boot, uptime_ms, unix_s, quality = header(data)
+    if kind not in KINDS:
+        raise ValueError("record: {} is not known here".format(kind))
     fields = _unpack_body(KINDS.index(kind), data[HEADER_BYTES:])
     fields.update(kind=kind, seq=seq, boot=boot, uptime_ms=uptime_ms, time=unix_s, quality=quality)
     return fields
@@ -279,17 +283,19 @@ def _base64(data):
     return str(binascii.b2a_base64(data), "ascii").strip()
 
 
-def record_message(entry, after, live):
+def record_message(entry, after, newest, live):
     """The payload of `record`.
 
-    after  seq of the record before it in the journal (0: none). A host that holds `after` holds
-           all that there is up to this one, even where numbers between them are gone for ever.
-    live   False for a record of the past, which may raise no alarm.
+    after   seq of the record before it in the journal (0: none). A host that holds `after` holds
+            all that there is up to this one, even where numbers between them are gone for ever.
+    newest  seq of the last record on flash: what is still to come.
+    live    False for a record of the past, which may raise no alarm.
     """
     seq, data, mac, previous = entry
     return {
         "seq": seq,
         "after": after,
+        "newest": newest,
         "live": live,
         "data": _base64(data),
         "mac": _base64(mac),

@@ -148,7 +148,7 @@ def test_other_text_on_the_console_is_not_a_message():
 def test_a_record_message_carries_an_entry():
     data = bytes(wire.record("fault", wire.pack("fault", text="x"), 5, None, 0))
     entry = (0, data, bytes(range(32)), wire.FIRST_MAC)
-    message = wire.record_message(entry, 0, True)
+    message = wire.record_message(entry, 0, 0, True)
     line = wire.line(wire.topic("b", "record"), message)
     assert wire.entry(wire.parse_line(line)[1]) == entry
     for name, wrong in (

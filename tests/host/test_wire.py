@@ -215,4 +215,14 @@ def test_the_example_of_the_page():
     assert wire.split_topic(topic) == ("bagu-east-01", "record")
     entry = wire.entry(payload)
     assert entry == (41, data, mac, previous)
-    assert wire.line(topic, wire.record_message(entry, 40, True)) == line.strip()
+    assert wire.line(topic, wire.record_message(entry, 40, 41, True)) == line.strip()
+
+
+def test_a_kind_of_a_newer_firmware_is_kept_but_not_read():
+    data = bytearray(a_record("fault", {"text": "x"}, 3, 1, 5, None))
+    data[1] = len(wire.KINDS) + 1
+    entry = (3, bytes(data), bytes(32), bytes(32))
+    assert wire.entry(wire.record_message(entry, 2, 3, True)) == entry
+    assert wire.header(data)[0] == f"kind-{len(wire.KINDS) + 1}"
+    with pytest.raises(ValueError, match="not known"):
+        wire.unpack(data)

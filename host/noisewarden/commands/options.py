@@ -75,8 +75,8 @@ def read_config(path: Path | None, limit_db: int | None) -> dict[str, Any]:
             config = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror}); check the name") from None
-        except ValueError as error:
-            raise UserError(f"{path}: is not JSON ({error}); see docs/protocol.md") from None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}: is not JSON ({error}); correct it there") from None
         problems = settings.problems(config)
         if problems:
             raise UserError(f"{path}: " + "; ".join(problems))

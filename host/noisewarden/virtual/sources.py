@@ -34,8 +34,8 @@ def recording(path: Path, loop: bool = False) -> Source:
     return Source(path.name, itertools.chain.from_iterable(rounds), ends=False)
 
 
-def joined(paths: list[Path]) -> Source:
-    """Recordings one after the other, over and over, a short silence of the room between them."""
+def joined(name: str, paths: list[Path]) -> Source:
+    """Recordings one after the other, over and over, a quiet room for a moment between them."""
     rng = np.random.default_rng(1)
     room = rng.standard_normal(sound.RATE_HZ // 4) * sound.amplitude(40)
 
@@ -45,7 +45,7 @@ def joined(paths: list[Path]) -> Source:
                 yield from sound.wav(path)
                 yield room
 
-    return Source(" + ".join(path.name for path in paths), play(), ends=False)
+    return Source(name, play(), ends=False)
 
 
 def scene(name: str, seconds: float | None = None) -> Source:

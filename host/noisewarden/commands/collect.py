@@ -1,0 +1,168 @@
+"""`noisewarden collect`: a box on USB into the station's store, or into a CSV."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from noisewarden import records_csv
+from noisewarden.collecting import Collector, Reading
+from noisewarden.commands.progress import progress
+from noisewarden.console import Console
+from noisewarden.errors import UserError
+from noisewarden.firmware import wire
+from noisewarden.store import Store
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--port", required=True, help="Serial port of the box: /dev/ttyUSB0, COM3 …")
+@click.option("--data", "folder", type=_FILE, metavar="DIR", help="Data folder of the station.")
+@click.option("--csv", "table", type=_FILE, metavar="FILE", help="A new CSV file.")
+@click.option(
+    "--secret",
+    type=_FILE,
+    metavar="FILE",
+    help="The box's secret, 32 bytes or 64 hex digits: verifies that nobody changed a record.",
+)
+@click.option("--follow", is_flag=True, help="Go on with readings and new records until Ctrl-C.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), metavar="S", help="Follow for so long only."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a line a reading, a summary.")
+def command(
+    port: str,
+    folder: Path | None,
+    table: Path | None,
+    secret: Path | None,
+    follow: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    """Collect the records of a box on USB.
+
+    Into the store of a station (--data), of which each further collect adds what is new; or into a
+    CSV (--csv), with all records of the box that the store holds, or without a store all that the
+    box holds. Times in it are UTC. With --follow, readings go to FILE-readings.csv beside it.
+
+    The box keeps its records. A clock that is not set, or off by more than 2 s, is set to the time
+    of this computer.
+
+    \b
+    noisewarden collect --port /dev/ttyUSB0 --data station --secret bagu-east-01.secret
+    noisewarden collect --port /dev/ttyUSB0 --csv records.csv --follow
+    """
+    if not folder and not table:
+        raise click.UsageError("say where to: --data DIR, --csv FILE or both")
+    if seconds is not None and not follow:
+        raise click.UsageError("--seconds goes with --follow")
+    key = wire.Key(wire.derive(read_secret(secret), "journal")) if secret else None
+    try:
+        _collect(port, folder, table, key, follow, seconds, as_json)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"{table}: cannot be written ({error.strerror}); make room") from None
+
+
+def _collect(
+    port: str,
+    folder: Path | None,
+    table: Path | None,
+    key: Any | None,
+    follow: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    with ExitStack() as stack:
+        store = stack.enter_context(Store.in_folder(folder) if folder else Store.in_memory())
+        collector = Collector(stack.enter_context(Console(port)), store, key)
+        collector.attach()
+        if table:
+            file = stack.enter_context(records_csv.create(table))
+            stack.callback(_write_records, file, store, collector.box)
+        stack.callback(lambda: _report(collector.summary(), as_json))
+        show = _listener(collector.box, table, as_json, stack) if follow else None
+        with progress("collecting", collector.expected, "records") as advance:
+            collector.collect(advance)
+        if show:
+            collector.follow(show, seconds)
+
+
+def _write_records(file: IO[str], store: Store, box: str) -> None:
+    with closing(store.records(box)) as rows:
+        records_csv.write_records(file, rows)
+
+
+def _listener(
+    box: str, table: Path | None, as_json: bool, stack: ExitStack
+) -> Callable[[Reading], None]:
+    """Shows each reading, and writes it beside the CSV when there is one."""
+    written = None
+    if table:
+        beside = table.with_name(f"{table.stem}-readings{table.suffix}")
+        written = records_csv.Readings(stack.enter_context(records_csv.create(beside)))
+
+    def show(reading: Reading) -> None:
+        if written:
+            written.write(box, reading)
+        click.echo(json.dumps({"box": box} | reading) if as_json else _line(reading))
+
+    return show
+
+
+def _line(reading: Reading) -> str:
+    level = reading["laeq"]
+    return (
+        f"{records_csv.iso(reading['time']) or 'no time':20}  "
+        f"LAeq {'--' if level is None else f'{level:.1f}':>5}  limit {reading['limit']}  "
+        f"shown {reading['shown']:>3} {reading['colour']:5}  stage {reading['stage']}  "
+        f"{'lamp  ' if reading['spotlight'] else ''}{' '.join(reading['flags'])}"
+    ).rstrip()
+
+
+def _report(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"summary": summary}))
+        return
+    chain = ", ".join(f"{count} {state}" for state, count in summary["chain"].items() if count)
+    if summary["chain"]["broken"] and not summary["chain"]["verified"]:
+        chain += " (is it the secret of this box?)"
+    click.echo(
+        f"{summary['box']}: {summary['new']} new records, {summary['known']} were there already\n"
+        f"chain: {chain or 'no records'}\n"
+        f"clock: {summary['clock'] or 'not judged'}"
+    )
+    for gap in summary["gaps"]:
+        why = "the box no longer has them" if gap["gone"] else "not collected yet"
+        click.echo(f"gap: records {gap['first']} to {gap['last']}, {why}")
+    if summary["conflicts"]:
+        click.echo(
+            f"conflict: {len(summary['conflicts'])} records have numbers that others here have; "
+            "both are kept (was the box erased? then give it a new name)"
+        )
+    if summary["corrupt"]:
+        click.echo(
+            f"line: {summary['corrupt']} messages came damaged; records among them came again"
+        )
+
+
+def read_secret(path: Path) -> bytes:
+    """The 32 bytes of a box's secret, from a file with the bytes or their hex digits."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the name") from None
+    if len(data) == 32:
+        return data
+    try:
+        secret = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        secret = b""
+    if len(secret) != 32:
+        raise UserError(f"{path}: is no secret, neither 32 bytes nor 64 hex digits; name another")
+    return secret

@@ -1,0 +1,129 @@
+"""The serial console of a box, seen from the host: messages amid whatever stands there."""
+
+import errno
+import time
+from collections import deque
+from typing import Any
+
+import serial
+from serial.tools import list_ports
+
+from noisewarden.errors import UserError
+from noisewarden.firmware import wire
+
+BAUD = 115_200
+_WRITE_TIMEOUT_S = 5.0
+_SHOWN_CHARS = 60
+
+Message = tuple[str, str, dict[str, Any]]
+"""Box, name of the topic, payload."""
+
+
+class Vanished(UserError):
+    """The port is gone: a pulled cable, a board without power."""
+
+
+class Console:
+    """A port, held for this program alone; a context manager that gives it back.
+
+    `corrupt` counts lines that began as a message and were none. UserError when the port cannot be
+    opened, Vanished from any method once it is gone.
+    """
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        self.corrupt = 0
+        self._received = bytearray()
+        self._other: deque[str] = deque(maxlen=5)
+        try:
+            self._serial = serial.Serial(
+                port, BAUD, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+            )
+        except (OSError, ValueError) as error:
+            raise UserError(f"{port}: {_refusal(error)}") from None
+
+    def __enter__(self) -> "Console":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._serial.close()
+
+    def send(self, box: str, name: str, payload: dict[str, Any]) -> None:
+        self._write(wire.line(wire.topic(box, name), payload).encode() + b"\n")
+
+    def press_enter(self) -> None:
+        """A running app takes no notice of it; a prompt answers with another prompt."""
+        self._write(b"\r\n")
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message; None when none was complete within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            while (end := self._received.find(b"\n")) >= 0:
+                line = self._received[:end].decode(errors="replace").strip()
+                del self._received[: end + 1]
+                if message := self._message(line):
+                    return message
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            self._received += self._read(left_s)
+            if b"\n" not in self._received and len(self._received) > wire.LINE_MOST_CHARS:
+                self._received.clear()
+                self.corrupt += 1
+
+    @property
+    def prompt(self) -> bool:
+        """Whether the last thing there is MicroPython's prompt."""
+        return self._received.strip().endswith(b">>>")
+
+    @property
+    def last_words(self) -> str:
+        """The last that was no message, as far as it can be printed; "" for nothing."""
+        texts = [*self._other, self._received.decode(errors="replace").strip()]
+        last = next((text for text in reversed(texts) if text), "")
+        return "".join(char if char.isprintable() else "?" for char in last[:_SHOWN_CHARS])
+
+    def _message(self, line: str) -> Message | None:
+        parsed = wire.parse_line(line)
+        if parsed:
+            topic, payload = parsed
+            return *wire.split_topic(topic), payload
+        if line.startswith("{"):
+            self.corrupt += 1
+        if line:
+            self._other.append(line)
+        return None
+
+    def _read(self, timeout_s: float) -> bytes:
+        try:
+            self._serial.timeout = timeout_s
+            return self._serial.read(max(self._serial.in_waiting, 1))
+        except OSError:
+            raise self._vanished() from None
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._serial.write(data)
+        except OSError:
+            raise self._vanished() from None
+
+    def _vanished(self) -> Vanished:
+        return Vanished(f"{self.port}: the box is gone, its cable or its power; plug it in again")
+
+
+def _refusal(error: Exception) -> str:
+    """Cause and cure of a port that does not open."""
+    match getattr(error, "errno", None):
+        case errno.ENOENT | errno.ENXIO | errno.ENODEV:
+            ports = ", ".join(port.device for port in list_ports.comports()) or "none"
+            return f"no such port; plug in the box (ports there are now: {ports})"
+        case errno.EACCES | errno.EPERM:
+            return (
+                "permission denied; join the group of the serial ports "
+                "(sudo usermod -aG dialout $USER) and log in again"
+            )
+        case errno.EBUSY | errno.EAGAIN:
+            return "another program holds it; close the terminal or tool that has it open"
+        case _:
+            return f"is no serial port that can be used ({error}); name the box's port"
