@@ -37,7 +37,7 @@ lint: .venv/dev .typings ## style, types, and every firmware file compiled for e
 	$(BIN)/python -m noisewarden.compile
 
 bench: .venv/dev ## prints every figure that the README claims
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python tests/benchmarks
 
 soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
 	$(BIN)/pytest -m soak -s tests/system

@@ -11,7 +11,7 @@ import time
 
 from micropython import const
 
-from noisebox import __version__, hal, safemode, wire
+from noisebox import __version__, flags, hal, safemode, wire
 from noisebox.box import Box
 from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
 from noisebox.commands import Commands, Refused
@@ -98,6 +98,7 @@ class App:
         self._beats = Heartbeats(_BEATS_MS)
         self._restarts = 0
         self._second_ms = time.ticks_ms()
+        self._silences = 0
         self._box.record(
             "boot",
             cause=cause,
@@ -152,15 +153,26 @@ class App:
         return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
 
     def set_config(self, config):
+        config = self._take_config(config)
+        self._place = config["place"]
+        self._box.record("config", digest=_digest(config), change="set by command")
+        self.publish_state()
+
+    def _take_config(self, config):
+        """Saves `config` and puts it in force; the whole of it, or Refused.
+
+        Apart, so that what it needed is off the heap when it comes back.
+        """
         with Settings() as settings:
-            problems = settings.save(self._files, CONFIG, config)
+            try:
+                problems = settings.save(self._files, CONFIG, config)
+            except TypeError:  # the JSON of MicroPython takes other keys too
+                problems = ["a key is no text"]
             if problems:
                 raise Refused("; ".join(problems))
             config = settings.merged(config)
             self._box.configure(config, settings.timetable.read(config["schedule"]))
-        self._place = config["place"]
-        self._box.record("config", digest=_digest(config), change="set by command")
-        self.publish_state()
+        return config
 
     def self_test(self):
         reading = self._box.reading
@@ -239,7 +251,10 @@ class App:
     def _on_second(self, second):
         self._second_ms = time.ticks_ms()
         self._beats.beat("audio")
-        self._box.second(second, self._meter.minute())
+        # After a stall the meter makes up for seconds that were silences in the meantime.
+        told = self._silences > 0 and second.laeq is None and bool(second.flags & flags.LOST)
+        self._silences = self._silences - 1 if told else 0
+        self._box.second(second, self._meter.minute(), told)
         self._beats.beat("policy")
         self._led.set(second.n & 1)
         if self._watch:
@@ -265,6 +280,7 @@ class App:
             await asyncio.sleep_ms(_WATCH_MS)
             if time.ticks_diff(time.ticks_ms(), self._second_ms) > SILENT_AFTER_MS:
                 self._second_ms = time.ticks_add(self._second_ms, 1000)
+                self._silences += 1
                 self._box.silence()
                 self._beats.beat("policy")
             if not self._beats.late():

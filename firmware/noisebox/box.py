@@ -51,7 +51,8 @@ class Box:
         self._around = array("H", [wire.NO_TENTHS] * AROUND_S)
         self._stages = None
         self._seconds = 0
-        self._highest_stage = 0
+        self._unix_s = 0
+        self._stage = self._highest_stage = 0
         self._permitted = False
         self._faults = []
         self._message = None
@@ -62,7 +63,8 @@ class Box:
         self.configure(config, schedule)
 
     def configure(self, config, schedule):
-        """Takes a new configuration. An incident goes on unless the `stages` section changes."""
+        """Takes a new configuration. An incident goes on unless the numbers of the stages change:
+        then the stage begins at 0 again, and the next second records that."""
         self._zone = Zone(config["zone"])
         self._schedule = schedule
         if self._stages != config["stages"]:
@@ -75,9 +77,11 @@ class Box:
         self._brightness = shown["brightness"], shown["night_brightness"]
         self._display.show_limit = shown["show_limit"]
 
-    def second(self, second, minute):
-        """`second` is the meter's, `minute` its minute when one has just ended, else None."""
-        self._step(second.laeq, second.flags, second)
+    def second(self, second, minute, told=False):
+        """`second` is the meter's, `minute` its minute when one has just ended, else None. `told`:
+        a `silence` has stood for it already, and it only completes the minute."""
+        if not told:
+            self._step(second.laeq, second.flags, second)
         if minute:
             self._record_minute(minute)
         self._flush_if_due()
@@ -89,20 +93,18 @@ class Box:
 
     def _step(self, laeq, mask, levels):
         now_ms = self._clock.uptime_ms()
-        unix_s = self._clock.unix()
+        unix_s = self._date(self._clock.unix())
         minute = None
         limit = self._schedule.highest()
         if unix_s is None:
             mask |= flag.CLOCK
         else:
-            unix_s -= 1
             local = self._zone.local(unix_s)
             minute = local[4]
             limit = self._schedule.limit(local)
         if (unix_s or 1) >= self.calibrated_until:
             mask |= flag.UNCALIBRATED
         policy = self._policy
-        before = policy.stage
         policy.step(self._seconds, laeq, limit, mask)
         self._seconds += 1
         self._highest_stage = max(self._highest_stage, policy.stage)
@@ -116,12 +118,21 @@ class Box:
         self._draw(now_ms, laeq, limit, mask, minute)
         self._publish_reading(unix_s, laeq, limit, mask, levels)
         self._remember(laeq)
-        if policy.changed:
-            self._record_stage(before, limit, mask)
+        if policy.stage != self._stage:
+            self._record_stage(limit, mask)
         if mask & (flag.DEAD | flag.SLOT):
             self.fault(
                 "microphone: " + ("no signal" if mask & flag.DEAD else "data in the other slot")
             )
+
+    def _date(self, now_s):
+        """When the second that is over began. Its end may lie where the clock turns: then a
+        millisecond more or less must not date two seconds alike and leave the next date out."""
+        if now_s is None:
+            return None
+        following_s = self._unix_s + 1
+        self._unix_s = following_s if abs(now_s - 1 - following_s) <= 1 else now_s - 1
+        return self._unix_s
 
     def _switch_lamp(self, now_ms):
         lamp = self._spotlight.step(now_ms, self._policy.lamp, self._permitted)
@@ -194,11 +205,12 @@ class Box:
         """Puts a record into the journal; fields as in docs/protocol.md."""
         self._record(kind, wire.pack(kind, **fields))
 
-    def _record_stage(self, before, limit, mask):
+    def _record_stage(self, limit, mask):
+        before, self._stage = self._stage, self._policy.stage
         self.record(
             "stage",
             previous=before,
-            stage=self._policy.stage,
+            stage=self._stage,
             flags=mask,
             limit=limit,
             laeq10=self._policy.laeq10,
@@ -226,10 +238,11 @@ class Box:
     def fault(self, text):
         """Records that something failed, once in FAULT_AGAIN_S for the same text."""
         now_s = self._seconds
-        self._faults = [f for f in self._faults if now_s - f[1] < FAULT_AGAIN_S][-_FAULTS + 1 :]
-        if all(known != text for known, _ in self._faults):
-            self._faults.append((text, now_s))
+        recent = [fault for fault in self._faults if now_s - fault[1] < FAULT_AGAIN_S]
+        if all(known != text for known, _ in recent):
+            recent.append((text, now_s))
             self.record("fault", text=text)
+        self._faults = recent[-_FAULTS:]
 
     def _flush_if_due(self):
         now_ms = self._clock.uptime_ms()

@@ -59,6 +59,8 @@ class Commands:
             detail = self._act(command)
         except Refused as refusal:
             return {"id": identity, "outcome": "refused", "detail": str(refusal)}
+        except MemoryError:
+            return {"id": identity, "outcome": "refused", "detail": "too little memory"}
         return {"id": identity, "outcome": "done", "detail": detail or ""}
 
     def _act(self, command):

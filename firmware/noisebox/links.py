@@ -84,7 +84,10 @@ class SerialLink:
             _, _, boot, uptime_ms, _, _ = wire.header(entry[1])
             age_ms = self._clock.uptime_ms() - uptime_ms
             live = boot == self._journal.boot and age_ms < _LIVE_MS
-            self.publish("record", wire.record_message(entry, self._sent, self._journal.last_flushed_seq, live))
+            self.publish(
+                "record",
+                wire.record_message(entry, self._sent, self._journal.last_flushed_seq, live),
+            )
             self._sent = entry[0]
             self._allowed -= 1
             await asyncio.sleep_ms(_BETWEEN_MS)

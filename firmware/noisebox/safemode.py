@@ -45,6 +45,12 @@ def retrying(retained):
     asked_reset(retained)
 
 
+def attended(retained):
+    """Ctrl-C: a person has the console. Resets are theirs from now on, the count starts anew."""
+    retained.crashes = 0
+    asked_reset(retained)
+
+
 def asked_reset(retained):
     """Notes that the coming reset is wanted, so that it does not count as a panic."""
     retained.asked = True

@@ -25,14 +25,19 @@ class Settings:
     and needed only at the start and for a new config."""
 
     def __enter__(self):
-        from noisebox import config
-
+        try:
+            from noisebox import config
+        except MemoryError:
+            # What came in before the heap was full must not stay.
+            self.__exit__()
+            raise
         return config
 
     def __exit__(self, *_):
         for room in ("config", "timetable"):
-            del sys.modules["noisebox." + room]
-            delattr(noisebox, room)
+            sys.modules.pop("noisebox." + room, None)
+            if hasattr(noisebox, room):
+                delattr(noisebox, room)
 
 
 class Setup:

@@ -66,6 +66,7 @@ def _retry_later(retained):
     try:
         time.sleep(safemode.RETRY_AFTER_S)
     except KeyboardInterrupt:
+        safemode.attended(retained)
         return
     safemode.retrying(retained)
     hal.reset()
@@ -80,10 +81,12 @@ def _run(board, retained, cause, watch):
 
         gc.collect()
         app = App(setup, retained, cause, watch)
+        del setup
         asyncio.run(app.run())
     except KeyboardInterrupt:
         if app:
             app.stop()
+        safemode.attended(retained)
         hal.watchdog(TOOL_WATCHDOG_MS)
         print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
     except Exception as error:

@@ -109,14 +109,21 @@ def tenths(level_db):
     return min(max(int(level_db * 10 + 0.5), 0), _LEVEL_MOST)
 
 
-def _pack_levels(values):
-    values = [_NO_LEVEL if value == NO_TENTHS else value for value in values]
-    packed = bytearray()
-    for at in range(0, len(values) - 1, 2):
-        low, high = values[at], values[at + 1]
-        packed += bytes((low & 0xFF, low >> 8 | (high & 0xF) << 4, high >> 4))
-    if len(values) & 1:
-        packed += bytes((values[-1] & 0xFF, values[-1] >> 8))
+def _pack_levels(named, rest):
+    """Two runs of levels, as one; without a list of them, for which a full heap has no room."""
+    count = len(named) + len(rest)
+    packed = bytearray((3 * count + 1) // 2)
+    for index in range(count):
+        value = named[index] if index < len(named) else rest[index - len(named)]
+        if value == NO_TENTHS:
+            value = _NO_LEVEL
+        at = 3 * index // 2
+        if index & 1:
+            packed[at] |= (value & 0xF) << 4
+            packed[at + 1] = value >> 4
+        else:
+            packed[at] = value & 0xFF
+            packed[at + 1] = value >> 8
     return packed
 
 
@@ -159,12 +166,10 @@ def pack(kind, **fields):
         raise ValueError("{}: an integer of {} is out of range".format(kind, numbers))
     if levels:
         named, rest, least, most = levels
-        run = [tenths(fields.pop(name)) for name in named]
         values = fields.pop(rest)
         if not least <= len(values) <= most:
             raise ValueError("{}: {} has {} levels".format(kind, rest, len(values)))
-        run.extend(values)
-        body += _pack_levels(run)
+        body += _pack_levels([tenths(fields.pop(name)) for name in named], values)
     for name, most in texts:
         body += _pack_text(fields.pop(name), most)
     if fields:

@@ -36,6 +36,15 @@ def test_a_refusal_says_why():
     assert results == [{"id": "a", "outcome": "refused", "detail": "resting"}]
 
 
+def test_a_command_that_finds_no_memory_is_refused():
+    class Full(Box):
+        def self_test(self):
+            raise MemoryError
+
+    result = Commands(Full(), Full()).run({"id": "a", "action": "self_test"})
+    assert (result["outcome"], result["detail"]) == ("refused", "too little memory")
+
+
 def test_a_detail_is_passed_on():
     _, results = run({"id": "a", "action": "self_test"})
     assert results[0]["detail"] == "microphone ok"

@@ -6,7 +6,7 @@ from courses import Course
 from noisebox import flags
 from noisebox.clock import Clock
 from noisebox.policy import STOPS, whole
-from noisebox.schedule import Schedule
+from noisebox.timetable import read
 from noisebox.zone import Zone
 
 QUIET = 50.0
@@ -15,7 +15,7 @@ LOUD = 80.0
 CHONGQING = Zone("CST-8")
 EVENING_UNIX_S = 1780322370
 """Monday 2026-06-01 21:59:30 in Chongqing."""
-DAY_AND_NIGHT = Schedule(
+DAY_AND_NIGHT = read(
     {
         "rows": [
             {"days": "1234567", "from": "06:00", "to": "22:00", "limit": 70},

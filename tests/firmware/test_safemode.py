@@ -56,6 +56,17 @@ def test_an_exception_of_the_app_counts_like_a_panic_but_its_reset_does_not_coun
     assert Retained(memory).crashes == 1
 
 
+def test_a_person_at_the_console_may_reset_as_often_as_needed():
+    memory = Memory()
+    for _ in range(3):
+        start(memory, "panic")
+    for cause in ("soft", "asked", "asked", "asked"):
+        safemode.attended(Retained(memory))
+        assert Retained(memory).asked
+        assert start(memory, cause) == safemode.RUN
+    assert Retained(memory).crashes == 0
+
+
 def test_the_button_wins_and_power_loss_forgets():
     memory = Memory()
     assert start(memory, "power", button=True) == safemode.STAY

@@ -69,8 +69,7 @@ def test_a_row_over_midnight_belongs_to_the_day_it_starts_on():
 
 def test_from_equal_to_is_a_whole_day():
     assert (
-        read(week(row(ALL_DAYS, "00:00", "00:00", 60))).limit(local(2026, 6, 1, 1, "12:00"))
-        == 60
+        read(week(row(ALL_DAYS, "00:00", "00:00", 60))).limit(local(2026, 6, 1, 1, "12:00")) == 60
     )
     # From 08:00 to 08:00: Monday's lasts till Tuesday 08:00.
     limits = read(week(row("1", "08:00", "08:00", 50), row("234567", "08:00", "08:00", 60)))

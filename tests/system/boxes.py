@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import serial
@@ -102,6 +102,19 @@ def box(state: Path, main: str, seconds: float = 60, **options) -> VirtualBox:
     return VirtualBox(state, ramp(seconds), board=BOARD, **options)
 
 
+def processes(state: Path) -> list[int]:
+    """The processes whose flash is this one."""
+    mark = f"NOISEBOX_FLASH={state.resolve() / 'flash'}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
 class Terminal:
     """A person's terminal on the port of a box."""
 
@@ -109,7 +122,7 @@ class Terminal:
         self._serial = serial.Serial(port, timeout=0.05, exclusive=True)
         self.seen = ""
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

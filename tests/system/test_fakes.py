@@ -9,7 +9,7 @@ import pytest
 from noisewarden.errors import UserError
 from noisewarden.virtual import chip
 from noisewarden.virtual.fast import BoxStopped, run_fast
-from system.boxes import LISTENER, MICROPHONE, Log, box, flash, ramp, run, until
+from system.boxes import LISTENER, MICROPHONE, Log, box, flash, processes, ramp, run, until
 
 # Virtual time.
 
@@ -385,16 +385,3 @@ with VirtualBox(Path({str(tmp_path)!r}), ramp(60), board=BOARD) as box:
     host.kill()
     host.wait()
     until(lambda: not processes(tmp_path), lambda: f"still there: {processes(tmp_path)}")
-
-
-def processes(state: Path) -> list[int]:
-    """The processes whose flash is this one."""
-    mark = f"NOISEBOX_FLASH={state.resolve() / 'flash'}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
