@@ -117,12 +117,13 @@ class Journal:
                 # A file that an error left open would overwrite later records when it is closed.
                 self._close()
                 self._recover()
+            # Cut short, by an error or Ctrl-C, it is uncertain what the flash took: look first.
+            self._found = False
             while self._waiting:
                 self._write()
                 self._remove_told()
+            self._found = True
         except OSError as error:
-            # Whether the flash took it is uncertain: look before writing again.
-            self._found = False
             self.errors += 1
             self.fault = "journal: {}".format(error)
             self._retry_ms = uptime_ms + RETRY_AFTER_MS
@@ -262,7 +263,7 @@ class Journal:
                 else:
                     sound = offset
                     if data[1] == wire.OVERWRITTEN:
-                        self._told = wire.unpack(data)["last"]
+                        self._told = wire.last_overwritten(data)
                 if seq > published and self._waiting and data == self._waiting[0]:
                     del self._waiting[0]  # its flush failed after the flash had taken it
                 boot = wire.numbers(data)[1]

@@ -34,13 +34,14 @@ _HEADER = "<BBIIIHIB"  # body length, kind, seq, boot, uptime low and high, time
 _NUMBERS = "<II"
 _NUMBERS_AT = const(2)  # seq and boot, known only when the record is written to flash
 _QUALITY_MOST = const(2)
-_NO_LEVEL = const(0xFFF)
+NO_PACKED = const(0xFFF)
+"""The same in 12 bits."""
 _LEVEL_MOST = const(0xFFE)
 
 # A body is integers, then either a run of 12-bit levels in 0.1 dB, named ones first and a list
 # after them, or texts. The kind on flash is the place in this table, from 1: a body that changes
 # gets a new row.
-_KINDS = (
+LAYOUTS = (
     # kind, (format, names) of integers, (names, list, its least, its most) of levels,
     # (name, most bytes) of each text
     (
@@ -72,7 +73,7 @@ _KINDS = (
     ("fault", ("<", ()), None, (("text", 80),)),
     ("overwritten", ("<II", ("first", "last")), None, ()),
 )
-KINDS = tuple([row[0] for row in _KINDS])
+KINDS = tuple([row[0] for row in LAYOUTS])
 OVERWRITTEN = KINDS.index("overwritten") + 1
 """The kind, as a record's second byte has it, that the journal itself writes and reads."""
 
@@ -116,7 +117,7 @@ def _pack_levels(named, rest):
     for index in range(count):
         value = named[index] if index < len(named) else rest[index - len(named)]
         if value == NO_TENTHS:
-            value = _NO_LEVEL
+            value = NO_PACKED
         at = 3 * index // 2
         if index & 1:
             packed[at] |= (value & 0xF) << 4
@@ -125,22 +126,6 @@ def _pack_levels(named, rest):
             packed[at] = value & 0xFF
             packed[at + 1] = value >> 8
     return packed
-
-
-def _unpack_levels(data):
-    count = len(data) * 2 // 3
-    if (count * 3 + 1) // 2 != len(data) or (count & 1 and data[-1] > 0xF):
-        raise ValueError("levels: {} bytes are no run of 12-bit levels".format(len(data)))
-    levels = []
-    for index in range(count):
-        at = index * 3 // 2
-        value = (
-            data[at] >> 4 | data[at + 1] << 4
-            if index & 1
-            else data[at] | (data[at + 1] & 0xF) << 8
-        )
-        levels.append(None if value == _NO_LEVEL else value / 10)
-    return levels
 
 
 def _pack_text(text, most):
@@ -159,7 +144,7 @@ def pack(kind, **fields):
     that is too long is cut. ValueError for a field too many, an integer out of range, a list whose
     length is wrong.
     """
-    _, (layout, names), levels, texts = _KINDS[KINDS.index(kind)]
+    _, (layout, names), levels, texts = LAYOUTS[KINDS.index(kind)]
     numbers = tuple([fields.pop(name) for name in names])
     body = struct.pack(layout, *numbers)
     if struct.unpack(layout, body) != numbers:
@@ -177,33 +162,9 @@ def pack(kind, **fields):
     return body
 
 
-def _named(names, values):
-    return {name: values[index] for index, name in enumerate(names)}
-
-
-def _unpack_body(kind, body):
-    _, (layout, names), levels, texts = _KINDS[kind]
-    at = struct.calcsize(layout)
-    if len(body) < at:
-        raise ValueError("{}: body of {} bytes is too short".format(KINDS[kind], len(body)))
-    fields = _named(names, struct.unpack(layout, body[:at]))
-    if levels:
-        named, rest, least, most = levels
-        values = _unpack_levels(body[at:])
-        if not least <= len(values) - len(named) <= most:
-            raise ValueError("{}: {} levels in it".format(KINDS[kind], len(values)))
-        fields.update(_named(named, values))
-        fields[rest] = values[len(named) :]
-        return fields
-    for name, most in texts:
-        length = body[at] if at < len(body) else 256
-        if length > most or at + 1 + length > len(body):
-            raise ValueError("{}: {} is longer than it may be".format(KINDS[kind], name))
-        fields[name] = str(body[at + 1 : at + 1 + length], "utf-8")
-        at += 1 + length
-    if at != len(body):
-        raise ValueError("{}: {} bytes too many".format(KINDS[kind], len(body) - at))
-    return fields
+def last_overwritten(data):
+    """Up to which number an `overwritten` record tells that records went."""
+    return struct.unpack_from("<II", data, HEADER_BYTES)[1]
 
 
 def record(kind, body, uptime_ms, unix_s, quality):
@@ -258,32 +219,6 @@ def header(data):
     return name, seq, boot, high << 32 | low, unix_s or None, quality
 
 
-def unpack(data):
-    """A record as a dict: kind, seq, boot, uptime_ms, time (unix s or None), quality, its body.
-
-    All levels are dB or None. ValueError says what is wrong with a corrupt one.
-    """
-    kind, seq, boot, uptime_ms, unix_s, quality = header(data)
-    if kind not in KINDS:
-        raise ValueError("record: {} is not known here".format(kind))
-    fields = _unpack_body(KINDS.index(kind), data[HEADER_BYTES:])
-    fields.update(kind=kind, seq=seq, boot=boot, uptime_ms=uptime_ms, time=unix_s, quality=quality)
-    return fields
-
-
-def breaks(key, entries):
-    """Yields the seq of each entry with a wrong mac or that does not continue the one before.
-
-    After a range that is missing, the chain is taken up again from the entry's previous mac.
-    """
-    last_seq = last_mac = None
-    for seq, data, mac, previous in entries:
-        linked = previous == last_mac if seq - 1 == last_seq else seq > 1 or previous == FIRST_MAC
-        if not linked or key.sign(previous, data) != mac:
-            yield seq
-        last_seq, last_mac = seq, mac
-
-
 def _base64(data):
     return str(binascii.b2a_base64(data), "ascii").strip()
 
@@ -306,26 +241,6 @@ def record_message(entry, after, newest, live):
         "mac": _base64(mac),
         "previous": _base64(previous),
     }
-
-
-def entry(payload):
-    """The entry in a payload of `record`; ValueError when it is not one."""
-    seq = payload.get("seq")
-    parts = []
-    for name in ("data", "mac", "previous"):
-        text = payload.get(name)
-        if not isinstance(text, str):
-            raise ValueError("record: has no {}".format(name))
-        try:
-            parts.append(binascii.a2b_base64(text))
-        except ValueError:
-            raise ValueError("record: {} is not base64".format(name)) from None
-    data, mac, previous = parts
-    if len(mac) != MAC_BYTES or len(previous) != MAC_BYTES:
-        raise ValueError("record: a mac has {} bytes".format(MAC_BYTES))
-    if header(data)[1] != seq:
-        raise ValueError("record: seq {} is not that of its data".format(seq))
-    return seq, data, mac, previous
 
 
 def topic(box, name):

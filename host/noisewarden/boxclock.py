@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from noisewarden.console import Console
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence
 
 TOLERANCE_S = 2.0
 _SET_WITHIN_S = 10.0
@@ -52,7 +52,7 @@ class BoxClock:
         Waiting for it also brings the time by which those before it can be resolved.
         """
         try:
-            record = wire.unpack(data)
+            record = evidence.unpack(data)
         except ValueError:
             return
         if self._command and record.get("id") == self._command:

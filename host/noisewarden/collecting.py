@@ -13,7 +13,7 @@ from typing import Any
 from noisewarden.boxclock import BoxClock, Reading
 from noisewarden.console import Console
 from noisewarden.errors import UserError
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence
 from noisewarden.store import Entry, Store
 
 ANSWER_WITHIN_S = 10.0
@@ -199,7 +199,7 @@ class Collector:
 
     def _take(self, payload: dict[str, Any]) -> None:
         try:
-            entry = wire.entry(payload)
+            entry = evidence.entry(payload)
             after = payload.get("after")
             if not isinstance(after, int) or not 0 <= after < entry[0]:
                 raise ValueError("record: after is no number before its own")
@@ -252,7 +252,7 @@ class Collector:
         """
         if self._key is None or self._taken is None or entry == self._doubted:
             return False
-        broken = list(wire.breaks(self._key, (self._taken, entry)))
+        broken = list(evidence.breaks(self._key, (self._taken, entry)))
         if broken != [entry[0]]:
             return False
         self._doubted = entry

@@ -1,4 +1,4 @@
-"""Virtual boxes whose records are collected while they run: all of the system that needs no board."""
+"""Virtual boxes whose records are collected while they run: the system without a board."""
 
 import secrets
 import threading
@@ -25,7 +25,7 @@ STAGES = ("within", "reminder", "spotlight", "referral")
 
 
 def evening_zone(now: datetime) -> str:
-    """The zone in which it is eight in the evening at `now` (UTC): lamps may be lit at that hour."""
+    """The zone in which it is eight in the evening at `now` (UTC): lamps may be lit then."""
     east_min = (EVENING_H * 60 - now.hour * 60 - now.minute + 720) % 1440 - 720
     return f"DEMO{'-' if east_min >= 0 else '+'}{abs(east_min) // 60}:{abs(east_min) % 60:02}"
 

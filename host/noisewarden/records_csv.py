@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from noisewarden.errors import UserError
-from noisewarden.firmware import flags, wire
+from noisewarden.firmware import evidence, flags
 from noisewarden.schema import CLOCK
 
 _STORED = ("seq", "kind", "boot", "uptime_ms", "chain")
@@ -82,7 +82,7 @@ def _record(row: Any) -> dict[str, Any]:
     shown = {name: getattr(row, name) for name in _STORED}
     shown |= {"time": iso(row.unix_s), "clock": CLOCK[row.clock], "box": row.box}
     try:
-        fields = wire.unpack(row.data)
+        fields = evidence.unpack(row.data)
     except ValueError as error:
         return shown | {"details": json.dumps({"unreadable": str(error), "data": row.data.hex()})}
     if "flags" in fields:

@@ -1,7 +1,7 @@
 """The station's store: every record that a box gave, once and as it came (DESIGN 6).
 
 A row is a record; a minute's row has its roll-up beside the bytes, in which its 60 seconds stay
-packed (`wire.unpack`). SQLite now, PostgreSQL by another URL later.
+packed (`evidence.unpack`). SQLite now, PostgreSQL by another URL later.
 """
 
 import time
@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from noisewarden.errors import UserError
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence, wire
 from noisewarden.schema import (
     BROKEN,
     RESOLVED,
@@ -33,7 +33,7 @@ from noisewarden.schema import (
 FILE = "station.sqlite"
 
 Entry = tuple[int, bytes, bytes, bytes]
-"""seq, record, mac, previous mac, as `wire.entry` gives it."""
+"""seq, record, mac, previous mac, as `evidence.entry` gives it."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _row(box: str, entry: Entry, after: int) -> dict[str, Any]:
     seq, data, mac, previous = entry
     kind, _, boot, uptime_ms, unix_s, quality = wire.header(data)
     try:
-        fields = wire.unpack(data)
+        fields = evidence.unpack(data)
     except ValueError:
         fields = {}  # a body that cannot be read is kept like any other
     return {
@@ -289,7 +289,7 @@ def _judge(connection: sql.Connection, box: str, key: Any, since: int) -> None:
                 judged.append(seq)
             yield seq, data, mac, previous
 
-    broken = set(wire.breaks(key, entries()))
+    broken = set(evidence.breaks(key, entries()))
     verdicts = [{"at": seq, "verdict": BROKEN if seq in broken else VERIFIED} for seq in judged]
     if verdicts:
         connection.execute(

@@ -1,6 +1,6 @@
 """What the compiled firmware keeps on the Python heap, and the least heap that it runs in.
 
-On the PC objects are twice the size of the chip's, and the fakes of the chip live on the same heap.
+On the PC objects are twice the size of the chip's, and the fakes of the chip are on it too.
 """
 
 import tempfile

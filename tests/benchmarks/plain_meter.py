@@ -1,7 +1,7 @@
 """The meter that one writes first: A-weighting in floats, sample by sample, no machine code.
 
-Three biquads and a sum of squares; the coefficients come as JSON in argv, the frames from a file. It
-does less than the box (no C, Z, peak, F, S, flags), so the ratio to it flatters it.
+Three biquads and a sum of squares; the coefficients come as JSON in argv, the frames from a file.
+It does less than the box (no C, Z, peak, F, S, flags), so the ratio to it flatters it.
 """
 
 import json

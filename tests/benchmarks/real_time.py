@@ -1,4 +1,4 @@
-"""How many times faster than real time: the box's meter, a plain one on MicroPython, one in numpy."""
+"""How much faster than real time: the box's meter, a plain one on MicroPython, one in numpy."""
 
 import json
 import subprocess
@@ -20,8 +20,8 @@ ROUNDS = 3
 
 def _a_sections() -> np.ndarray:
     """A-weighting as anyone would get it: the bilinear transform, no care for 10 kHz and above."""
-    poles = -2 * np.pi * np.array(
-        [POLE_1_HZ, POLE_1_HZ, POLE_2_HZ, POLE_3_HZ, POLE_4_HZ, POLE_4_HZ]
+    poles = (
+        -2 * np.pi * np.array([POLE_1_HZ, POLE_1_HZ, POLE_2_HZ, POLE_3_HZ, POLE_4_HZ, POLE_4_HZ])
     )
     gain = (2 * np.pi * POLE_4_HZ) ** 2 * 10 ** (2.0 / 20)
     return zpk2sos(*bilinear_zpk(np.zeros(4), poles, gain, sound.RATE))

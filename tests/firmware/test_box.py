@@ -2,7 +2,7 @@
 
 import check
 from flashdisk import Files, FlashDisk
-from noisebox import config, flags, timetable, wire
+from noisebox import config, evidence, flags, timetable, wire
 from noisebox.box import AROUND_S, FAULT_AGAIN_S, Box
 from noisebox.clock import Clock
 from noisebox.commands import Refused
@@ -125,7 +125,7 @@ class Street:
         return self.readings[-seconds:]
 
     def records(self, kind):
-        found = [wire.unpack(entry[1]) for entry in self.journal.read(1, 1000)]
+        found = [evidence.unpack(entry[1]) for entry in self.journal.read(1, 1000)]
         return [record for record in found if record["kind"] == kind]
 
 

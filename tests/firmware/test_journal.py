@@ -5,7 +5,7 @@ from array import array
 
 import check
 from flashdisk import Files, FlashDisk
-from noisebox import journal, wire
+from noisebox import evidence, journal, wire
 
 KEY = wire.Key(b"journal key of the test")
 MINUTE_MS = 60_000
@@ -55,10 +55,10 @@ def write_minutes(box, count):
 def texts(box):
     """The texts of all faults on flash, after a look at the chain and the numbers."""
     entries = list(box.read(0, 10_000))
-    assert not list(wire.breaks(KEY, entries))
+    assert not list(evidence.breaks(KEY, entries))
     numbers = [entry[0] for entry in entries]
     assert numbers == sorted(set(numbers))
-    records = [wire.unpack(entry[1]) for entry in entries]
+    records = [evidence.unpack(entry[1]) for entry in entries]
     return [record["text"] for record in records if record["kind"] == "fault"]
 
 
@@ -122,7 +122,7 @@ def test_a_number_is_given_at_the_flush_and_a_boot_at_each_start():
         box.flush(0)
         add_fault(box, "lost with the power")
     box = start(files)
-    records = [wire.unpack(entry[1]) for entry in box.read(0, 10)]
+    records = [evidence.unpack(entry[1]) for entry in box.read(0, 10)]
     assert [(record["seq"], record["boot"], record["text"]) for record in records] == [
         (1, 1, "kept 1"),
         (2, 2, "kept 2"),
@@ -135,7 +135,7 @@ def test_a_record_holds_what_it_was_given():
     box = start(new_files())
     box.append("fault", wire.pack("fault", text="水"), (7 << 32) + 5, 1_780_000_000, 2)
     box.flush(0)
-    record = wire.unpack(next(box.read(1, 1))[1])
+    record = evidence.unpack(next(box.read(1, 1))[1])
     assert record == {
         "kind": "fault",
         "seq": 1,
@@ -155,8 +155,8 @@ def test_the_ring_gives_up_the_oldest_and_says_so():
     entries = list(box.read(0, 1000))
     assert entries[0][0] == box.first_seq > 1 and entries[-1][0] == box.last_flushed_seq
     assert [entry[0] for entry in entries] == list(range(box.first_seq, box.next_seq))
-    assert not list(wire.breaks(KEY, entries))
-    records = [wire.unpack(entry[1]) for entry in entries]
+    assert not list(evidence.breaks(KEY, entries))
+    records = [evidence.unpack(entry[1]) for entry in entries]
     losses = [record for record in records if record["kind"] == "overwritten"]
     assert losses[-1]["last"] == box.first_seq - 1
     for former, latter in zip(losses, losses[1:]):
@@ -171,7 +171,7 @@ def test_reading_from_anywhere():
     for first in (1, 2, 24, 25, 26, 89, 90):
         entries = list(box.read(first, 3))
         assert [entry[0] for entry in entries] == list(range(first, min(first + 3, 91)))
-        assert wire.unpack(entries[0][1])["seconds"][0] == (500 + first - 1) / 10
+        assert evidence.unpack(entries[0][1])["seconds"][0] == (500 + first - 1) / 10
     assert not list(box.read(91, 3)) and not list(box.read(1, 0))
 
 
@@ -248,7 +248,7 @@ def test_a_new_secret_starts_a_new_segment_and_keeps_the_old_records():
     box.flush(0)
     entries = list(box.read(1, 100))
     assert [entry[0] for entry in entries] == [1, 2, 3, 4, 5, new] and new > 5
-    assert list(wire.breaks(KEY, entries)) == [new]
+    assert list(evidence.breaks(KEY, entries)) == [new]
     assert len(files.listdir("journal")) == 2
     assert not start(files, wire.Key(b"another")).damage
 
@@ -318,7 +318,7 @@ def test_a_dead_flash_keeps_a_bounded_number_and_tells():
     assert not list(box.read(0, 10))
     disk.fail_at = None
     assert box.flush(100 * MINUTE_MS) and not box.fault
-    records = [wire.unpack(entry[1]) for entry in box.read(0, 100)]
+    records = [evidence.unpack(entry[1]) for entry in box.read(0, 100)]
     assert box.boot == 1 and len(records) == journal.WAITING_MOST
     assert records[0]["text"] == "kept" and records[1]["uptime_ms"] == 69 * MINUTE_MS
 
@@ -335,7 +335,7 @@ def test_a_full_flash_is_told_and_heals():
     before = box.last_flushed_seq
     files.remove("big")
     assert box.flush(0) and box.last_flushed_seq == before + 1
-    assert not list(wire.breaks(KEY, box.read(0, 1000)))
+    assert not list(evidence.breaks(KEY, box.read(0, 1000)))
 
 
 check.run(globals())

@@ -7,7 +7,7 @@ a time; after each, and with half of the next one done, a box starts on it.
 import check
 import journal_day
 from flashdisk import Files, FlashDisk
-from noisebox import journal, wire
+from noisebox import evidence, journal, wire
 
 KEY = wire.Key(b"journal key of the test")
 SEGMENTS = 6
@@ -86,7 +86,7 @@ def examine(day, published):
         newest = day.names.index(names[-1])
         assert names == day.names[max(0, newest + 1 - SEGMENTS) : newest + 1]
     if len(names) == SEGMENTS and names[0] != day.names[0]:
-        told = wire.unpack(next(box.read(int(names[-1], 16), 1))[1])
+        told = evidence.unpack(next(box.read(int(names[-1], 16), 1))[1])
         assert told["kind"] == "overwritten" and told["last"] == int(names[0], 16) - 1
 
     # It goes on where it stopped, and what it adds is durable too.
@@ -96,9 +96,9 @@ def examine(day, published):
     assert box.flush(0)
     box = start(Files(disk))
     added = list(box.read(last + 1, 9))
-    kinds = [wire.unpack(entry[1])["kind"] for entry in added]
+    kinds = [evidence.unpack(entry[1])["kind"] for entry in added]
     assert kinds in (["fault"], ["overwritten", "fault"])
-    assert added[0][3] == mac and not list(wire.breaks(KEY, added))
+    assert added[0][3] == mac and not list(evidence.breaks(KEY, added))
     assert box.boot == wire.numbers(added[-1][1])[1] + 1
     disk.take_back(keep)
     return repairs
@@ -115,7 +115,7 @@ def test_the_chain_of_the_day_verifies_across_its_segments():
     for name in day.names:
         chain.extend(entries(int(name, 16), day.segments[name]))
     assert [entry[0] for entry in chain] == list(range(1, len(chain) + 1))
-    assert not list(wire.breaks(KEY, chain))
+    assert not list(evidence.breaks(KEY, chain))
     assert sum([entry[1][1] == wire.OVERWRITTEN for entry in chain]) == len(day.names) - SEGMENTS
     assert len(chain) > 1440 and len(day.names) > 3 * SEGMENTS
 

@@ -2,7 +2,7 @@ import asyncio
 
 import check
 from flashdisk import Files, FlashDisk
-from noisebox import wire
+from noisebox import evidence, wire
 from noisebox.clock import Clock
 from noisebox.journal import Journal
 from noisebox.links import RECORDS_AN_ACK, SerialLink
@@ -148,9 +148,9 @@ def test_an_ack_allows_so_many_records_and_no_more():
 def test_records_come_as_the_journal_holds_them():
     wired = Wire(2)
     wired.ack(0)
-    entries = [wire.entry(record) for record in wired.send()]
+    entries = [evidence.entry(record) for record in wired.send()]
     assert entries == list(wired.journal.read(1, 10))
-    assert list(wire.breaks(KEY, entries)) == []
+    assert list(evidence.breaks(KEY, entries)) == []
 
 
 def test_new_records_follow_and_an_early_ack_starts_again():

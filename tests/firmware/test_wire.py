@@ -3,7 +3,7 @@
 from array import array
 
 import check
-from noisebox import wire
+from noisebox import evidence, wire
 
 
 def test_hmac_is_that_of_rfc_4231():
@@ -59,7 +59,7 @@ def test_a_minute_keeps_its_sixty_seconds():
     wire.number(data, 0xFFFFFFFE, 0x80000001)
     assert len(data) + wire.MAC_BYTES <= 160
     assert wire.numbers(data) == (0xFFFFFFFE, 0x80000001)
-    record = wire.unpack(bytes(data))
+    record = evidence.unpack(bytes(data))
     assert record["uptime_ms"] == (1 << 41) + 3 and record["time"] is None
     assert record["laeq"] == 61.2 and record["lafmax"] is None and record["flags"] == 0x1FF
     expected = [second * 68 / 10 for second in range(60)]
@@ -70,7 +70,9 @@ def test_a_minute_keeps_its_sixty_seconds():
 def test_texts_are_cut_between_characters():
     for count in range(20, 30):
         text = "a" * count + "重庆市"
-        record = wire.unpack(wire.record("fault", wire.pack("fault", text=text * 3), 0, None, 0))
+        record = evidence.unpack(
+            wire.record("fault", wire.pack("fault", text=text * 3), 0, None, 0)
+        )
         kept = record["text"]
         assert (text * 3).startswith(kept) and 78 <= len(kept.encode()) <= 80
 
@@ -103,14 +105,14 @@ def test_any_bytes_are_a_record_or_a_value_error():
     )
     for kind, body in bodies:
         data = bytes(wire.record(kind, body, 1, 2, 2))
-        wire.unpack(data)
+        evidence.unpack(data)
         for size in range(len(data)):
-            check.raises(ValueError, wire.unpack, data[:size])
+            check.raises(ValueError, evidence.unpack, data[:size])
         for at in range(len(data)):
             for value in (0, 1, 0x7F, 0x80, 0xFF):
                 changed = data[:at] + bytes((value,)) + data[at + 1 :]
                 try:
-                    wire.unpack(changed)
+                    evidence.unpack(changed)
                 except ValueError:
                     pass
 
@@ -150,7 +152,7 @@ def test_a_record_message_carries_an_entry():
     entry = (0, data, bytes(range(32)), wire.FIRST_MAC)
     message = wire.record_message(entry, 0, 0, True)
     line = wire.line(wire.topic("b", "record"), message)
-    assert wire.entry(wire.parse_line(line)[1]) == entry
+    assert evidence.entry(wire.parse_line(line)[1]) == entry
     for name, wrong in (
         ("seq", 1),
         ("data", "AA=="),
@@ -160,8 +162,8 @@ def test_a_record_message_carries_an_entry():
     ):
         changed = dict(message)
         changed[name] = wrong
-        check.raises(ValueError, wire.entry, changed)
-    check.raises(ValueError, wire.entry, {})
+        check.raises(ValueError, evidence.entry, changed)
+    check.raises(ValueError, evidence.entry, {})
 
 
 check.run(globals())

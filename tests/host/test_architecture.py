@@ -14,7 +14,7 @@ IMPURE = HARDWARE | {"asyncio", "time", "sys", "os", "socket", "ssl", "gc"}
 EDGE = {"start", "setup", "app", "hal", "microphone", "links", "health"}
 """Rooms at the edge; every other room of the firmware is pure."""
 
-SHARED = {"wire", "flags", "config", "display"}
+SHARED = {"wire", "evidence", "flags", "config", "display"}
 """Rooms that the host imports: one codec, and one answer to what is a good config or board."""
 
 ROOMS = sorted(

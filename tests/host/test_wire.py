@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence, wire
 
 PROTOCOL = (Path(__file__).resolve().parents[2] / "docs/protocol.md").read_text()
 
@@ -77,7 +77,7 @@ def test_a_record_comes_back_as_it_was(kind):
         expected = {name: in_db(value) for name, value in fields.items()}
         expected |= {"kind": kind, "seq": seq, "boot": boot, "uptime_ms": uptime_ms}
         expected |= {"time": unix_s, "quality": 2 if unix_s else 0}
-        assert wire.unpack(data) == expected
+        assert evidence.unpack(data) == expected
         assert len(data) <= wire.HEADER_BYTES + wire.BODY_MOST_BYTES
 
     comes_back()
@@ -86,7 +86,7 @@ def test_a_record_comes_back_as_it_was(kind):
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_record_or_a_value_error(data):
     with pytest.raises(ValueError, match="record|levels|" + "|".join(wire.KINDS)):
-        wire.unpack(data)
+        evidence.unpack(data)
         raise ValueError("record after all")
 
 
@@ -97,7 +97,7 @@ def test_a_changed_record_is_the_same_bytes_or_a_value_error(kind, data):
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] = data.draw(integers(8))
     try:
-        fields = wire.unpack(bytes(whole))
+        fields = evidence.unpack(bytes(whole))
     except ValueError:
         return
     kind, unix_s, quality = fields.pop("kind"), fields.pop("time"), fields.pop("quality")
@@ -137,10 +137,10 @@ def test_a_line_comes_back_when_its_topic_is_ours(topic, payload):
 )
 def test_any_payload_is_an_entry_or_a_value_error(payload):
     try:
-        entry = wire.entry(payload)
+        entry = evidence.entry(payload)
     except ValueError:
         return
-    assert wire.unpack(entry[1])["seq"] == payload["seq"]
+    assert evidence.unpack(entry[1])["seq"] == payload["seq"]
 
 
 def test_a_line_nested_too_deep_is_no_message():
@@ -160,20 +160,22 @@ def a_chain(key, count: int) -> list[tuple]:
 def test_a_chain_that_was_meddled_with_is_told_where():
     key = wire.Key(wire.derive(bytes(range(32)), "journal"))
     chain = a_chain(key, 9)
-    assert list(wire.breaks(key, chain)) == []
-    assert list(wire.breaks(key, chain[3:])) == []
-    assert list(wire.breaks(key, chain[:3] + chain[5:])) == []  # a gap is no break
+    assert list(evidence.breaks(key, chain)) == []
+    assert list(evidence.breaks(key, chain[3:])) == []
+    assert list(evidence.breaks(key, chain[:3] + chain[5:])) == []  # a gap is no break
 
     seq, data, mac, previous = chain[4]
     changed = data[:-1] + b"X"
-    assert list(wire.breaks(key, [*chain[:4], (seq, changed, mac, previous), *chain[5:]])) == [5]
-    another = key.sign(previous, changed)  # by somebody with the key: what follows tells
-    assert list(wire.breaks(key, [*chain[:4], (seq, changed, another, previous), *chain[5:]])) == [
-        6
+    assert list(evidence.breaks(key, [*chain[:4], (seq, changed, mac, previous), *chain[5:]])) == [
+        5
     ]
-    assert list(wire.breaks(wire.Key(b"another"), chain[:2])) == [1, 2]
+    another = key.sign(previous, changed)  # by somebody with the key: what follows tells
+    assert list(
+        evidence.breaks(key, [*chain[:4], (seq, changed, another, previous), *chain[5:]])
+    ) == [6]
+    assert list(evidence.breaks(wire.Key(b"another"), chain[:2])) == [1, 2]
     first = a_record("fault", {"text": "fault 1"}, 1, 1, 1, None)
-    assert list(wire.breaks(key, [(1, first, key.sign(mac, first), mac)])) == [1]
+    assert list(evidence.breaks(key, [(1, first, key.sign(mac, first), mac)])) == [1]
 
 
 def test_the_hmac_is_that_of_the_standard_library():
@@ -193,7 +195,7 @@ def test_the_example_of_the_page():
 
     assert wire.derive(bytes(range(32)), "journal") == key
     assert wire.Key(key).sign(previous, data) == mac
-    assert wire.unpack(data) == {
+    assert evidence.unpack(data) == {
         "kind": "stage",
         "seq": 41,
         "boot": 7,
@@ -213,7 +215,7 @@ def test_the_example_of_the_page():
 
     topic, payload = wire.parse_line(line)
     assert wire.split_topic(topic) == ("bagu-east-01", "record")
-    entry = wire.entry(payload)
+    entry = evidence.entry(payload)
     assert entry == (41, data, mac, previous)
     assert wire.line(topic, wire.record_message(entry, 40, 41, True)) == line.strip()
 
@@ -222,7 +224,7 @@ def test_a_kind_of_a_newer_firmware_is_kept_but_not_read():
     data = bytearray(a_record("fault", {"text": "x"}, 3, 1, 5, None))
     data[1] = len(wire.KINDS) + 1
     entry = (3, bytes(data), bytes(32), bytes(32))
-    assert wire.entry(wire.record_message(entry, 2, 3, True)) == entry
+    assert evidence.entry(wire.record_message(entry, 2, 3, True)) == entry
     assert wire.header(data)[0] == f"kind-{len(wire.KINDS) + 1}"
     with pytest.raises(ValueError, match="not known"):
-        wire.unpack(data)
+        evidence.unpack(data)

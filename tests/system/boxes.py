@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import serial
 from noisewarden import firmware
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence, wire
 from noisewarden.virtual.fast import run_fast
 from noisewarden.virtual.flash import fill
 from noisewarden.virtual.replay import virtual_board
@@ -206,8 +206,8 @@ def stored(state: Path) -> list[dict[str, Any]]:
         remove=lambda name: path(name).unlink(),
     )
     entries = list(firmware.journal.Journal(files, "journal", JOURNAL_KEY).read(1, 100_000))
-    assert list(wire.breaks(JOURNAL_KEY, entries)) == []
-    return [wire.unpack(entry[1]) for entry in entries]
+    assert list(evidence.breaks(JOURNAL_KEY, entries)) == []
+    return [evidence.unpack(entry[1]) for entry in entries]
 
 
 class Bench(Terminal):
@@ -247,7 +247,7 @@ class Bench(Terminal):
                 self._take(message[1])
 
     def _take(self, payload: dict[str, Any]) -> None:
-        entry = wire.entry(payload)
+        entry = evidence.entry(payload)
         if payload["after"] == (self.entries[-1][0] if self.entries else 0):
             self.entries.append(entry)
             self.collect()
@@ -291,8 +291,8 @@ class Bench(Terminal):
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         """The records of a kind that were collected; fails when their chain is broken."""
-        assert list(wire.breaks(JOURNAL_KEY, self.entries)) == []
-        found = [wire.unpack(entry[1]) for entry in self.entries]
+        assert list(evidence.breaks(JOURNAL_KEY, self.entries)) == []
+        found = [evidence.unpack(entry[1]) for entry in self.entries]
         return [record for record in found if record["kind"] == kind]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from host.fakebox import FakeBox, journal
 from noisewarden import cli
-from noisewarden.firmware import wire
+from noisewarden.firmware import evidence
 from noisewarden.store import Store
 from noisewarden.virtual import flash, sound
 from noisewarden.virtual.fast import run_fast
@@ -97,7 +97,7 @@ def check_csv(table: Path, rows: list) -> None:
         written = list(csv.DictReader(file))
     assert len(written) == len(rows)
     for line, row in zip(written, rows, strict=True):
-        record = wire.unpack(row.data)
+        record = evidence.unpack(row.data)
         for name in ("seq", "kind", "boot", "uptime_ms"):
             assert line[name] == str(record[name])
         assert line["box"] == "bagu-east-01" and line["chain"] == "verified"
