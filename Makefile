@@ -42,5 +42,8 @@ bench: .venv/dev ## prints every figure that the README claims
 soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
 	$(BIN)/pytest -m soak -s tests/system
 
-clean:
+pictures: .venv/dev ## the pictures of the README, made anew by the firmware
+	$(BIN)/python docs/pictures.py
+
+clean: ## removes what make made
 	rm -rf .venv .typings build dist

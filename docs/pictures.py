@@ -231,7 +231,7 @@ HOUSE: dict[str, tuple[int, int, int, int, str, tuple[str, ...]]] = {
     "boards": (150, 455, 110, 60, HOST, ("boards", "pins, parts")),
     "acoustics": (285, 455, 130, 60, HOST, ("acoustics", "designs the filters")),
     "virtual": (450, 455, 150, 60, HOST, ("virtual", "plays the white boxes")),
-    "collect": (815, 455, 125, 60, HOST, ("collect", "store: SQLite, CSV")),
+    "collect": (815, 455, 125, 60, HOST, ("collect", "evidence, store")),
 }
 """Left, top, width, height, colour, and the lines in it: rooms that work together."""
 

@@ -69,7 +69,10 @@ class Readings:
             "flags": " ".join(reading.get("flags", [])),
             "spotlight": int(bool(reading.get("spotlight"))),
         }
-        self._writer.writerow(reading | own)
+        levels = {name: reading.get(name) for name in _MEASURED}
+        # MicroPython's 0.01 dB have a tail where its floats are double.
+        levels = {name: None if v is None else round(v, 2) for name, v in levels.items()}
+        self._writer.writerow(reading | levels | own)
         self._file.flush()
 
 
