@@ -217,7 +217,7 @@ HOUSE: dict[str, tuple[int, int, int, int, str, tuple[str, ...]]] = {
     "ear": (150, 185, 110, 80, EDGE, ("microphone", "hal", "losses")),
     "meter": (285, 185, 130, 80, PURE, ("meter", "kernels", "coefficients", "statistics")),
     "box": (450, 185, 150, 80, PURE, ("box", "flags")),
-    "policy": (450, 310, 150, 80, PURE, ("policy", "schedule, zone", "timetable")),
+    "policy": (450, 310, 150, 80, PURE, ("policy", "schedule, zone", "timetable, posix_tz")),
     "root": (450, 40, 150, 80, EDGE, ("app", "start", "setup", "health")),
     "asked": (235, 40, 180, 80, PURE, ("commands", "clock, safemode", "retained", "config")),
     "spotlight": (655, 40, 110, 50, PURE, ("spotlight",)),

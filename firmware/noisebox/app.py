@@ -58,13 +58,13 @@ class App:
     def __init__(self, setup, retained, cause, watch=None):
         board, config = setup.board, setup.config
         offset_db, calibrated_until = setup.calibration
-        self._board = board
         self._place = config["place"]
         self._files = setup.files
         self._retained = retained
         self._cause = cause
         self._watch = watch
-        pins = board["pins"]
+        self._board = board["board"]
+        self._pins = pins = board["pins"]
         self._relay = hal.Switch(pins["relay"], board["relay"]["active_high"])
         self._led = hal.Switch(pins["led"], True)
         width, height = seen_size(board["matrix"])
@@ -77,6 +77,7 @@ class App:
         self._journal = Journal(self._files, JOURNAL, key)
         self._box = Box(
             config,
+            setup.zone,
             setup.schedule,
             self._clock,
             self._journal,
@@ -153,6 +154,7 @@ class App:
         return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
 
     def set_config(self, config):
+        """A new box id is part of the topics, so it waits for the next start."""
         config = self._take_config(config)
         self._place = config["place"]
         self._box.record("config", digest=_digest(config), change="set by command")
@@ -171,7 +173,7 @@ class App:
             if problems:
                 raise Refused("; ".join(problems))
             config = settings.merged(config)
-            self._box.configure(config, settings.timetable.read(config["schedule"]))
+            self._box.configure(config, *settings.rules(config))
         return config
 
     def self_test(self):
@@ -203,7 +205,7 @@ class App:
             {
                 "firmware": __version__,
                 "micropython": _MICROPYTHON,
-                "board": self._board["board"],
+                "board": self._board,
                 "place": self._place,
                 "reset": self._cause,
                 "boot": journal.boot,
@@ -242,7 +244,7 @@ class App:
         self._journal.flush(self._clock.uptime_ms())
 
     async def _measure(self):
-        stream = hal.microphone(self._board["pins"])
+        stream = hal.microphone(self._pins)
         try:
             await Microphone(stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ).run()
         finally:

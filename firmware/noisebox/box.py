@@ -14,7 +14,6 @@ from noisebox.commands import Refused
 from noisebox.policy import STOPS, Policy, whole
 from noisebox.schedule import minute_of, within
 from noisebox.spotlight import Spotlight
-from noisebox.zone import Zone
 
 AROUND_S = const(20)
 """LAeq,1s that a change of stage takes along into its record, the second itself included."""
@@ -32,7 +31,7 @@ def _rounded(level_db):
 
 
 class Box:
-    """config      whole configuration (`config.merged`), schedule   its Schedule
+    """config         whole configuration (`config.merged`); zone and schedule are its `rules`
     clock, journal, display   as their rooms make them
     ledger         of the lamp, from before a reset; kept up to date
     outside        light(on), draw(buffer), publish(name, payload), keep_ledger(), flushed()
@@ -42,7 +41,7 @@ class Box:
     reading           the payload last published
     """
 
-    def __init__(self, config, schedule, clock, journal, display, ledger, outside):
+    def __init__(self, config, zone, schedule, clock, journal, display, ledger, outside):
         self._clock = clock
         self._journal = journal
         self._display = display
@@ -60,12 +59,12 @@ class Box:
         self.calibrated_until = 0
         self.lamp = False
         self.reading = {}
-        self.configure(config, schedule)
+        self.configure(config, zone, schedule)
 
-    def configure(self, config, schedule):
+    def configure(self, config, zone, schedule):
         """Takes a new configuration. An incident goes on unless the numbers of the stages change:
         then the stage begins at 0 again, and the next second records that."""
-        self._zone = Zone(config["zone"])
+        self._zone = zone
         self._schedule = schedule
         if self._stages != config["stages"]:
             self._stages = config["stages"]
@@ -255,8 +254,7 @@ class Box:
     def spotlight_on(self, seconds):
         if not self.lamp:
             refusal = self._spotlight.obstacle(self._permitted)
-            # Switching takes 5 s at most: the wish waits for it.
-            if refusal and refusal != "switching":
+            if refusal:
                 raise Refused("the spotlight may not light now: " + refusal)
         now_ms = self._clock.uptime_ms()
         self._spotlight.ask(now_ms, seconds)

@@ -9,7 +9,7 @@ import json
 
 from micropython import const
 
-from noisebox import schedule, timetable, zone
+from noisebox import posix_tz, schedule, timetable, zone
 
 MAX_BYTES = const(8192)
 MAX_OFFSET_DB = const(15)
@@ -67,7 +67,7 @@ class _Wrong(ValueError):
 _CONFIG = (
     ("", "box", "box", _slug),
     ("", "place", "", _text),
-    ("", "zone", "CST-8", zone.Zone),
+    ("", "zone", "CST-8", posix_tz.read),
     ("stages", "window_s", 10, (1, 60)),
     ("stages", "over_at_least_s", 5, (1, 60)),
     ("stages", "spotlight_after_s", 20, (1, 3600)),
@@ -170,6 +170,11 @@ def merged(config):
     whole["schedule"] = _schedule()
     whole["schedule"].update(config.get("schedule", {}))
     return whole
+
+
+def rules(config):
+    """(Zone, Schedule) of a whole configuration."""
+    return posix_tz.read(config["zone"]), timetable.read(config["schedule"])
 
 
 def _read(files, path):

@@ -206,6 +206,7 @@ class Meter:
         self._tenths = 0
         self._tenth_end = TENTH_SAMPLES
         self._left = self._right = 0
+        self._mute = False
         self._start_averages()
 
     def _start_averages(self):
@@ -222,6 +223,8 @@ class Meter:
             self._tenths += 1
             self._tenth_end += TENTH_SAMPLES
         survey(frames, count, self._signs)
+        if self._last_bit and not self._signs[LEFT]:
+            self._mute = True
         self._left |= self._signs[LEFT]
         self._right |= self._signs[RIGHT]
         if self._warming:
@@ -259,7 +262,9 @@ class Meter:
     def _wrong_wiring(self, laeq):
         """The flag of a line that cannot be a microphone's, or 0."""
         left = self._left
-        if laeq < self._noise_dba - DEAD_DB or (left and not self._speaks(left)):
+        # A microphone of known words is never without noise: the wire broke in this second.
+        broke = self._mute and not self._warming
+        if broke or laeq < self._noise_dba - DEAD_DB or (left and not self._speaks(left)):
             return flags.SLOT if self._speaks(self._right) else flags.DEAD
         # Words shifted by one bit, as of an SPH0645 at the wrong clock edge, have their sign in
         # the bit below. It changes alone, and while it does not, it may look like full-scale DC.

@@ -21,8 +21,8 @@ class Files:
 
 
 class Settings:
-    """The rooms `config` and `timetable`, in memory only while a context lasts: they are large,
-    and needed only at the start and for a new config."""
+    """The room `config` and those it reads with, in memory only while a context lasts: they are
+    large, and needed only at the start and for a new config."""
 
     def __enter__(self):
         try:
@@ -34,18 +34,18 @@ class Settings:
         return config
 
     def __exit__(self, *_):
-        for room in ("config", "timetable"):
+        for room in ("config", "timetable", "posix_tz"):
             sys.modules.pop("noisebox." + room, None)
             if hasattr(noisebox, room):
                 delattr(noisebox, room)
 
 
 class Setup:
-    """What the files say. `problems` are lines about bad ones, whose last good copies or defaults
-    hold.
+    """What the files say.
 
-    config       whole; schedule, its Schedule
-    calibration  (offset_db, until), see `config.calibration`
+    config          whole; zone and schedule are its Zone and Schedule
+    calibration     (offset_db, until), see `config.calibration`
+    problems        lines about bad files, whose last good copies or defaults hold
     """
 
     def __init__(self, board, files):
@@ -53,7 +53,7 @@ class Setup:
         self.files = files
         with Settings() as settings:
             self.config, self.problems = settings.load(files, CONFIG)
-            self.schedule = settings.timetable.read(self.config["schedule"])
+            self.zone, self.schedule = settings.rules(self.config)
             offset_db, until, problems = settings.calibration(files, CALIBRATION)
         self.problems += problems
         self.calibration = offset_db, until

@@ -2,7 +2,7 @@
 
 import check
 from flashdisk import Files, FlashDisk
-from noisebox import config, evidence, flags, timetable, wire
+from noisebox import config, evidence, flags, wire
 from noisebox.box import AROUND_S, FAULT_AGAIN_S, Box
 from noisebox.clock import Clock
 from noisebox.commands import Refused
@@ -53,9 +53,10 @@ class Street:
             self.clock.set(unix_s)
         self.journal = Journal(self._files, "journal", wire.Key(bytes(32)))
         self.display = Display(MATRIX)
+        whole = config.merged(written)
         self.box = Box(
-            config.merged(written),
-            self._schedule(written),
+            whole,
+            *config.rules(whole),
             self.clock,
             self.journal,
             self.display,
@@ -66,11 +67,9 @@ class Street:
         self.minute = Minute()
         self._second = Second()
 
-    def _schedule(self, written):
-        return timetable.read(config.merged(written)["schedule"])
-
     def configure(self, **written):
-        self.box.configure(config.merged(written), self._schedule(written))
+        whole = config.merged(written)
+        self.box.configure(whole, *config.rules(whole))
 
     def _open(self, path, mode):
         if mode != "rb":

@@ -304,6 +304,18 @@ def test_right_wiring_is_not_accused():
         assert_near(row.laeq, level)
 
 
+def test_the_second_in_which_the_wire_breaks_has_no_level():
+    for broken_at_s in (1.05, 1.45, 1.85):
+
+        def left(word, at, broken=int(broken_at_s * 48_000)):
+            return word if at < broken else 0
+
+        rows = seconds(Meter(INMP441, 0), Line(left), (70, 70, 70))
+        assert [row.flags for row in rows] == [flags.WARMUP, flags.DEAD, flags.DEAD], broken_at_s
+        for row in rows:
+            assert_no_level(row)
+
+
 def test_plugging_in_is_not_a_level():
     dead = flags.DEAD | flags.WARMUP
     for alive_at_s, wanted in (

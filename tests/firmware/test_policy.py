@@ -3,16 +3,15 @@ LAeq,10s of L + 10·lg(k/10), that is L - 10 dB for one of them and L - 3.0 dB f
 
 import check
 from courses import Course
-from noisebox import flags
+from noisebox import flags, posix_tz
 from noisebox.clock import Clock
 from noisebox.policy import STOPS, whole
 from noisebox.timetable import read
-from noisebox.zone import Zone
 
 QUIET = 50.0
 LOUD = 80.0
 
-CHONGQING = Zone("CST-8")
+CHONGQING = posix_tz.read("CST-8")
 EVENING_UNIX_S = 1780322370
 """Monday 2026-06-01 21:59:30 in Chongqing."""
 DAY_AND_NIGHT = read(
