@@ -102,14 +102,15 @@ def box(state: Path, main: str, seconds: float = 60, **options) -> VirtualBox:
     return VirtualBox(state, ramp(seconds), board=BOARD, **options)
 
 
-def processes(state: Path) -> list[int]:
-    """The processes whose flash is this one."""
-    mark = f"NOISEBOX_FLASH={state.resolve() / 'flash'}".encode()
+def processes(folder: Path) -> list[int]:
+    """The processes of boxes that live in this folder, or below it."""
+    mark = f"NOISEBOX_FLASH={folder.resolve()}/".encode()
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+            variables = (process / "environ").read_bytes().split(b"\0")
+            if any(variable.startswith(mark) for variable in variables):
+                found.append(int(process.name))
         except OSError:
             continue
     return found
