@@ -1,5 +1,4 @@
-"""The composition root: builds the rooms of a running box, hands each what it needs, and keeps
-them going."""
+"""The composition root: builds the rooms of a running box and keeps them going."""
 
 import asyncio
 import binascii
@@ -52,8 +51,11 @@ def _digest(config):
 
 
 class App:
-    """One box. `watch(second, reading)` sees each second after all else is done (virtual boxes and
-    tests)."""
+    """One box, of a `setup.Setup`.
+
+    retained   what outlived the reset, cause   why there was one
+    watch      sees (second, reading) each second after all else is done; for virtual boxes
+    """
 
     def __init__(self, setup, retained, cause, watch=None):
         board, config = setup.board, setup.config
@@ -100,6 +102,7 @@ class App:
         self._restarts = 0
         self._second_ms = time.ticks_ms()
         self._silences = 0
+        self._stream = None
         self._box.record(
             "boot",
             cause=cause,
@@ -239,16 +242,23 @@ class App:
         self.stop()
 
     def stop(self):
-        """Lamp out, everything measured on flash."""
+        """Lamp out, everything measured on flash, the microphone closed."""
         self._relay.set(False)
         self._journal.flush(self._clock.uptime_ms())
+        self._close_microphone()
+
+    def _close_microphone(self):
+        if self._stream:
+            self._stream.deinit()
+            self._stream = None
 
     async def _measure(self):
-        stream = hal.microphone(self._pins)
+        self._stream = hal.microphone(self._pins)
+        microphone = Microphone(self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ)
         try:
-            await Microphone(stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ).run()
+            await microphone.run()
         finally:
-            stream.deinit()
+            self._close_microphone()
 
     def _on_second(self, second):
         self._second_ms = time.ticks_ms()
@@ -261,8 +271,7 @@ class App:
         self._led.set(second.n & 1)
         if self._watch:
             self._watch(second, self._box.reading)
-        # A fixed moment, with a whole second until the next: collections never pile up on each
-        # other.
+        # A fixed moment, with a whole second until the next.
         gc.collect()
 
     async def _send_records(self):

@@ -62,8 +62,11 @@ class Box:
         self.configure(config, zone, schedule)
 
     def configure(self, config, zone, schedule):
-        """Takes a new configuration. An incident goes on unless the numbers of the stages change:
-        then the stage begins at 0 again, and the next second records that."""
+        """Takes a new configuration.
+
+        An incident goes on unless the numbers of the stages change: then the stage begins at 0
+        again, and the next second records that.
+        """
         self._zone = zone
         self._schedule = schedule
         if self._stages != config["stages"]:
@@ -77,8 +80,10 @@ class Box:
         self._display.show_limit = shown["show_limit"]
 
     def second(self, second, minute, told=False):
-        """`second` is the meter's, `minute` its minute when one has just ended, else None. `told`:
-        a `silence` has stood for it already, and it only completes the minute."""
+        """One second of the meter, and its minute when one has just ended, else None.
+
+        told   a `silence` has stood for it already: it only completes the minute
+        """
         if not told:
             self._step(second.laeq, second.flags, second)
         if minute:
@@ -125,8 +130,11 @@ class Box:
             )
 
     def _date(self, now_s):
-        """When the second that is over began. Its end may lie where the clock turns: then a
-        millisecond more or less must not date two seconds alike and leave the next date out."""
+        """When the second that is over began.
+
+        Its end may lie where the clock turns: then a millisecond more or less must not date two
+        seconds alike and leave the next date out.
+        """
         if now_s is None:
             return None
         following_s = self._unix_s + 1

@@ -1,5 +1,4 @@
-"""Proof of life: the watchdog is fed only while everything that matters beats; a task that fails
-is restarted."""
+"""Proof of life: heartbeats of all that matters, and tasks restarted when they fail."""
 
 import asyncio
 import time

@@ -1,5 +1,4 @@
-"""From the I2S stream to the meter: whole blocks, lost samples counted, nothing allocated but a
-few floats."""
+"""From the I2S stream to the meter: whole blocks, and lost samples counted."""
 
 import asyncio
 import time
@@ -13,8 +12,10 @@ FRAME_BYTES = const(8)
 
 
 class Microphone:
-    """Feeds `meter` from `stream` and calls `on_second(second)` in the same task, so that the
-    number is on the matrix before the next block is read."""
+    """Feeds `meter` from `stream`, and calls `on_second(second)` after each second.
+
+    In the same task, so that the number is on the matrix before the next block is read.
+    """
 
     def __init__(self, stream, meter, on_second, rate_hz):
         self._reader = asyncio.StreamReader(stream)

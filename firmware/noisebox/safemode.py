@@ -22,8 +22,7 @@ _CRASH_CAUSES = ("watchdog", "panic")
 
 
 def decide(cause, button, retained):
-    """RUN, RETRY or STAY after a reset of `cause` (see `hal.reset_cause`); counts crashes in
-    `retained`."""
+    """RUN, RETRY or STAY after a reset of `cause` (`hal.reset_cause`); counts crashes."""
     if cause in _CRASH_CAUSES:
         retained.crashes += 1
     retained.asked = False

@@ -90,8 +90,7 @@ def _run(board, retained, cause, watch):
         hal.watchdog(TOOL_WATCHDOG_MS)
         print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
     except Exception as error:
-        # The outermost boundary: whatever it was, the lamp must not stay lit and the box must come
-        # back.
+        # The outermost boundary: the lamp must not stay lit, and the box must come back.
         sys.print_exception(error)
         if app:
             app.stop()

@@ -54,8 +54,7 @@ def main() -> None:
         click.echo("stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone; nothing is wrong. Python would complain at
-        # exit.
+        # The reader of a pipe (head, less) has gone, which is no fault; Python would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 

@@ -17,8 +17,7 @@ ENTRY_FILES = ("boot.py", "main.py")
 
 
 def compile_firmware(arch: str, folder: Path) -> list[Path]:
-    """Writes noisebox/*.mpy for `arch` below `folder`; returns their paths. UserError when one
-    fails."""
+    """Writes noisebox/*.mpy for `arch` below `folder`; returns them. UserError when one fails."""
     written = []
     for source in sorted((FIRMWARE / "noisebox").glob("*.py")):
         target = folder / "noisebox" / f"{source.stem}.mpy"

@@ -12,6 +12,7 @@ from noisewarden.collecting import Collector
 from noisewarden.console import Console
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
+from noisewarden.stages import STAGES
 from noisewarden.store import Store
 from noisewarden.virtual import flash
 from noisewarden.virtual.screen import Screen
@@ -21,7 +22,6 @@ from noisewarden.virtual.supervisor import VirtualBox
 Reading = dict[str, Any]
 
 EVENING_H = 20
-STAGES = ("within", "reminder", "spotlight", "referral")
 
 
 def evening_zone(now: datetime) -> str:

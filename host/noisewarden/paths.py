@@ -1,5 +1,4 @@
-"""Where the firmware and the board files are: in the package when installed, in the repository
-otherwise."""
+"""Where firmware and board files are: in the package when installed, else in the repository."""
 
 from pathlib import Path
 

@@ -13,7 +13,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from noisewarden.commands import options
-from noisewarden.demo import STAGES, DemoBox
+from noisewarden.demo import DemoBox
+from noisewarden.stages import STAGES
 from noisewarden.virtual import sources
 from noisewarden.virtual.replay import virtual_board
 from noisewarden.virtual.scenes import SCENES

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from noisewarden.commands import options
 from noisewarden.commands.progress import progress
+from noisewarden.stages import STAGES
 from noisewarden.virtual import sound
 from noisewarden.virtual.replay import Replay, virtual_board
 
-STAGES = ("within", "reminder", "spotlight", "referral")
 _HEAD = "   time  LAeq   LAFmax LCpeak limit  shown  stage      lamp  flags"
 
 
