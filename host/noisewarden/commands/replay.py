@@ -11,6 +11,7 @@ from rich.text import Text
 
 from noisewarden.commands import options
 from noisewarden.commands.progress import progress
+from noisewarden.errors import UserError
 from noisewarden.stages import STAGES
 from noisewarden.virtual import sound
 from noisewarden.virtual.replay import Replay, virtual_board
@@ -50,6 +51,10 @@ def command(
     """
     config = options.read_config(config_path, limit)
     seconds = int(sound.wav_seconds(recording))
+    if not seconds:
+        raise UserError(
+            f"{recording}: lasts less than a second, which a box measures; record longer"
+        )
     frames = sound.frames(sound.wav(recording))
     replay = Replay(frames, virtual_board(sensitivity_dbfs=sensitivity), config, start)
     if as_json:
