@@ -34,7 +34,7 @@ def nothing_left(folder: Path) -> bool:
 
 
 def test_demo_shows_a_scene_and_a_real_recording_and_collects_their_records(tmp_path):
-    shown = run("demo", "--seconds", "14", "--wav", str(SPEECH), env=environment(tmp_path))
+    shown = run("demo", "--seconds", "20", "--wav", str(SPEECH), env=environment(tmp_path))
     assert (shown.returncode, shown.stderr) == (0, b"")
     text = shown.stdout.decode()
     scene, recording = text.splitlines()[-2:]
