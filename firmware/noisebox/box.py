@@ -189,6 +189,7 @@ class Box:
             "lcpeak": _rounded(levels.lcpeak) if has_level else None,
             "limit": limit,
             "stage": self._policy.stage,
+            "incident": self._policy.incident,
             "shown": self._display.shown,
             "colour": self._display.colour,
             "spotlight": self.lamp,

@@ -41,7 +41,7 @@ class Policy:
     over       was this second over?
     lamp       is the spotlight wanted?
     reminders  reminders within their window, counted up to those that bring the referral
-    incident   "opened" or "ended" when this step did that, else ""
+    incident   is one going on: from leaving WITHIN until WITHIN has lasted long enough?
     """
 
     def __init__(self, stages):
@@ -55,14 +55,13 @@ class Policy:
         self._clear_s = 0
         self._reminded_s = []
         self._within_since_s = 0
-        self._open = False
         self.stage = WITHIN
         self.changed = False
         self.laeq10 = None
         self.over = False
         self.lamp = False
         self.reminders = 0
-        self.incident = ""
+        self.incident = False
 
     def step(self, now_s, laeq, limit, mask):
         """One second more.
@@ -73,7 +72,6 @@ class Policy:
         mask    `flags` of the second.
         """
         before = self.stage
-        self.incident = ""
         if self._now_s is not None:
             # More lost seconds than the stage holds change nothing further.
             forgotten_s = self._now_s + self._stages["hold_s"] + 2
@@ -85,12 +83,11 @@ class Policy:
         else:
             self._hear(now_s, laeq, limit, mask)
         if (
-            self._open
+            self.incident
             and self.stage == WITHIN
             and now_s - self._within_since_s >= self._stages["incident_after_s"]
         ):
-            self._open = False
-            self.incident = "ended"
+            self.incident = False
         self._forget_reminders(now_s)
         self.changed = self.stage != before
 
@@ -188,7 +185,6 @@ class Policy:
     def _go(self, stage, now_s):
         if stage == WITHIN:
             self._within_since_s = now_s
-        elif not self._open:
-            self._open = True
-            self.incident = "opened"
+        else:
+            self.incident = True
         self.stage = stage

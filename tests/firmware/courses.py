@@ -41,8 +41,9 @@ class Course:
                 self.stages.append((self.second, self.policy.stage))
             if self.policy.lamp != lamp:
                 self.lamp.append((self.second, self.policy.lamp))
-            if self.policy.incident:
-                self.incidents.append((self.second, self.policy.incident))
+            if self.policy.incident != (len(self.incidents) % 2 == 1):
+                what = "opened" if self.policy.incident else "ended"
+                self.incidents.append((self.second, what))
         return self
 
     def skip(self, seconds):

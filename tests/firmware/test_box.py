@@ -160,6 +160,7 @@ def test_a_reading_tells_what_was_measured_and_shown():
         "lcpeak": 89.5,
         "limit": 70,
         "stage": 0,
+        "incident": False,
         "shown": "70",
         "colour": "green",
         "spotlight": False,

@@ -126,7 +126,7 @@ def test_the_summary_is_that_of_the_rows(evening: Result) -> None:
     stages = evening.column("stage")
     assert summary["seconds_per_stage"] == [stages.count(stage) for stage in range(4)]
     assert (summary["seconds"], summary["valid_seconds"]) == (220, 219)
-    assert (summary["reminders"], summary["referrals"]) == (1, 1)
+    assert (summary["reminders"], summary["referrals"], summary["incidents"]) == (1, 1, 1)
     assert summary["spotlight_seconds"] == sum(evening.column("spotlight"))
 
 

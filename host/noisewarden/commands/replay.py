@@ -106,5 +106,5 @@ def _summary(summary: dict[str, Any]) -> list[str]:
         "",
         f"{levels} dB  ({summary['valid_seconds']} of {summary['seconds']} s with a level)",
         f"{stages}; reminders {summary['reminders']}, referrals {summary['referrals']}, "
-        f"spotlight {summary['spotlight_seconds']} s",
+        f"incidents {summary['incidents']}, spotlight {summary['spotlight_seconds']} s",
     ]

@@ -36,12 +36,13 @@ class Replay:
     ) -> None:
         self._frames = frames
         self._board = board
-        # Local time is all that a schedule asks for, so the box may live in a zone without an
-        # offset.
+        # Local time is all that a schedule asks for, so the zone may have no offset.
         self._config = config | {"zone": "UTC0"}
         self._unix_s = int(start.replace(tzinfo=UTC).timestamp())
         self._rows: list[Row] = []
         self._laf: list[float] = []
+        self._incidents = 0
+        self._in_incident = False
 
     def __iter__(self) -> Iterator[Row]:
         with tempfile.TemporaryDirectory(prefix="noisewarden-replay-") as folder:
@@ -61,16 +62,18 @@ class Replay:
         message = wire.parse_line(line)
         if message and message[0].endswith("/reading"):
             reading = message[1]
-            row = {"t": reading["n"]} | {name: reading[name] for name in _LEVELS + _REST}
+            row = {"t": reading["n"]} | {name: _to_0_01(reading[name]) for name in _LEVELS}
+            row |= {name: reading[name] for name in _REST}
+            self._incidents += reading["incident"] and not self._in_incident
+            self._in_incident = reading["incident"]
             self._rows.append(row)
             yield row
 
     def summary(self) -> dict[str, Any]:
-        """Of all rows so far: levels in dB (None without any), seconds in each stage, reminders,
-        referrals.
+        """Of all rows so far: levels in dB (None without any), seconds in each stage, counts.
 
-        LAeq is the energy mean of the seconds with a level; L10, L50 and L90 are of LAF every 100
-        ms.
+        LAeq is the energy mean of the seconds with a level; L10, L50 and L90 are of LAF, each
+        100 ms.
         """
         stages = [row["stage"] for row in self._rows]
         before = [0, *stages]
@@ -86,11 +89,17 @@ class Replay:
             "seconds_per_stage": [stages.count(stage) for stage in range(4)],
             "reminders": sum(b == 0 and s > 0 for b, s in zip(before, stages, strict=False)),
             "referrals": sum(b < 3 and s == 3 for b, s in zip(before, stages, strict=False)),
+            "incidents": self._incidents,
             "spotlight_seconds": sum(row["spotlight"] for row in self._rows),
         }
 
     def _levels(self, name: str) -> list[float]:
         return [row[name] for row in self._rows if row[name] is not None]
+
+
+def _to_0_01(level_db: float | None) -> float | None:
+    # MicroPython's own rounding leaves a tail where its floats are double.
+    return None if level_db is None else round(level_db, 2)
 
 
 def energy_mean(levels_db: Iterable[float]) -> float | None:
