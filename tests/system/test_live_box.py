@@ -218,10 +218,15 @@ def test_a_box_that_stood_still_counts_each_second_once(own: Running) -> None:
     time.sleep(4.3)
     os.kill(chip, signal.SIGCONT)
     before = own.bench.payloads("reading")[-1]
-    while (reading := own.bench.next("reading"))["laeq"] is None:
-        assert set(reading["flags"]) <= {"dead", "lost"}
+    with_level = 0
+    # What a busy PC loses besides is told within the seconds that follow.
+    while with_level < 3:
+        reading = own.bench.next("reading")
+        if reading["laeq"] is None:
+            assert set(reading["flags"]) <= {"dead", "lost"}
+        with_level = with_level + 1 if reading["laeq"] is not None else 0
     assert reading["n"] - before["n"] == pytest.approx(reading["time"] - before["time"], abs=1)
-    assert reading["n"] - before["n"] in (5, 6)
+    assert reading["n"] - before["n"] >= 4 + with_level
 
 
 def test_a_bad_config_file_gives_way_to_the_last_good_one_and_to_the_defaults(
