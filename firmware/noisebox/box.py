@@ -22,6 +22,10 @@ FAULT_AGAIN_S = const(600)
 """The same fault is recorded once in so long: a loose wire must not wear out the flash."""
 _FAULTS = const(8)
 
+_JITTER_MS = const(500)
+_CLOCK_SET_MS = const(20_000)
+"""Longer than a box stands still: the watchdog would have reset it."""
+
 _IDENTIFY = const(0)
 """The message that is no text."""
 
@@ -97,7 +101,7 @@ class Box:
 
     def _step(self, laeq, mask, levels):
         now_ms = self._clock.uptime_ms()
-        unix_s = self._date(self._clock.unix())
+        unix_s = self._date(self._clock.unix_ms(), laeq is not None)
         minute = None
         limit = self._schedule.highest()
         if unix_s is None:
@@ -129,17 +133,22 @@ class Box:
                 "microphone: " + ("no signal" if mask & flag.DEAD else "data in the other slot")
             )
 
-    def _date(self, now_s):
-        """When the second that is over began.
+    def _date(self, end_ms, has_level):
+        """When the second that ended at `end_ms` began, in s; None when the time is unknown.
 
-        Its end may lie where the clock turns: then a millisecond more or less must not date two
-        seconds alike and leave the next date out.
+        Seconds follow each other, and so do their dates, also those that are made up after a
+        stall. Only a second with a level that lies apart from its date by more than jitter shows
+        that they went astray; and a clock that was set.
         """
-        if now_s is None:
+        if end_ms is None:
             return None
         following_s = self._unix_s + 1
-        self._unix_s = following_s if abs(now_s - 1 - following_s) <= 1 else now_s - 1
-        return self._unix_s
+        apart_ms = end_ms - 1000 - 1000 * following_s
+        late = apart_ms < -_JITTER_MS or apart_ms >= 1000 + _JITTER_MS
+        if (has_level and late) or abs(apart_ms) > _CLOCK_SET_MS:
+            following_s = (end_ms - 1000) // 1000
+        self._unix_s = following_s
+        return following_s
 
     def _switch_lamp(self, now_ms):
         lamp = self._spotlight.step(now_ms, self._policy.lamp, self._permitted)

@@ -39,11 +39,16 @@ class Clock:
         self._ticks = ticks
         return self._uptime_ms
 
-    def unix(self):
-        """Whole seconds since 1970-01-01 UTC, or None while nobody has told."""
+    def unix_ms(self):
+        """Milliseconds since 1970-01-01 UTC, or None while nobody has told."""
         if self.quality == UNSET:
             return None
-        return (self._boot_unix_ms + self.uptime_ms()) // 1000
+        return self._boot_unix_ms + self.uptime_ms()
+
+    def unix(self):
+        """Whole seconds since 1970-01-01 UTC, or None while nobody has told."""
+        now_ms = self.unix_ms()
+        return None if now_ms is None else now_ms // 1000
 
     def set(self, unix_s, unix_ms=0, quality=SET):
         """Tells that it is `unix_s` and `unix_ms` (0–999) now.
