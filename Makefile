@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench soak pictures clean
+.PHONY: help setup demo test lint bench soak flash pictures clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: .venv/dev ## prints every figure that the README claims
 
 soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
 	$(BIN)/pytest -m soak -s tests/system
+
+flash: .venv/runtime ## MicroPython onto a board on USB: make flash BOARD=esp32-devkitc [PORT=/dev/ttyUSB0]
+	$(BIN)/noisewarden flash --board $(BOARD) $(if $(PORT),--port $(PORT))
 
 pictures: .venv/dev ## the pictures of the README, made anew by the firmware
 	$(BIN)/python docs/pictures.py

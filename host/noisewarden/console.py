@@ -1,13 +1,12 @@
 """The serial console of a box, seen from the host: messages amid whatever stands there."""
 
-import errno
 import time
 from collections import deque
 from typing import Any
 
 import serial
-from serial.tools import list_ports
 
+from noisewarden import ports
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 
@@ -40,7 +39,7 @@ class Console:
                 port, BAUD, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
             )
         except (OSError, ValueError) as error:
-            raise UserError(f"{port}: {_refusal(error)}") from None
+            raise UserError(f"{port}: {ports.refusal(error)}") from None
 
     def __enter__(self) -> "Console":
         return self
@@ -110,20 +109,3 @@ class Console:
 
     def _vanished(self) -> Vanished:
         return Vanished(f"{self.port}: the box is gone, its cable or its power; plug it in again")
-
-
-def _refusal(error: Exception) -> str:
-    """Cause and cure of a port that does not open."""
-    match getattr(error, "errno", None):
-        case errno.ENOENT | errno.ENXIO | errno.ENODEV:
-            ports = ", ".join(port.device for port in list_ports.comports()) or "none"
-            return f"no such port; plug in the box (ports there are now: {ports})"
-        case errno.EACCES | errno.EPERM:
-            return (
-                "permission denied; join the group of the serial ports "
-                "(sudo usermod -aG dialout $USER) and log in again"
-            )
-        case errno.EBUSY | errno.EAGAIN:
-            return "another program holds it; close the terminal or tool that has it open"
-        case _:
-            return f"is no serial port that can be used ({error}); name the box's port"

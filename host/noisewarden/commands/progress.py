@@ -12,12 +12,11 @@ def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int]
     """A bar for `total` steps of `unit`; yields the function that advances it. Silent without a
     terminal."""
     console = Console(stderr=True)
+    counted = [MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()] if total else []
     with Progress(
         TextColumn(what),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
+        *counted,
         console=console,
         transient=True,
         disable=not console.is_terminal,

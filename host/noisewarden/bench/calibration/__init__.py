@@ -1,0 +1,1 @@
+"""Calibration against a reference meter: levels, alignment in time, result."""

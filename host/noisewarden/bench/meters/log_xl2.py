@@ -1,0 +1,43 @@
+"""Logs of an NTi XL2: `…_123_Log.txt` and `…_123_Rpt_Report.txt`, tables between tabs.
+
+Sections begin with `#`. In the results stand a row of names, one of units in brackets, and rows;
+"-.-" is no level. `LAeq_dt` is the level of the row's own interval; a report calls it `LAeq`.
+"""
+
+import re
+
+from noisewarden.bench.meters.protocol import Course, Log, level, local_seconds
+from noisewarden.errors import UserError
+
+_RESULTS = re.compile(r"#\s*Broadband (LOG )?Results", re.IGNORECASE)
+_SERIAL = re.compile(r"S(?:No\.|erial Number:)\s*([\w-]+)")
+_LEVELS = ("LAeq_dt", "LAeq")
+
+
+def recognises(lines: list[str]) -> bool:
+    return any(_RESULTS.match(line.strip()) for line in lines)
+
+
+def read(lines: list[str]) -> Log:
+    """UserError when there is no A-weighted Leq among the columns."""
+    begin = next(n for n, line in enumerate(lines) if _RESULTS.match(line.strip()))
+    serial = _SERIAL.search("\n".join(lines[:begin]))
+    rows = [[cell.strip() for cell in line.split("\t")] for line in _section(lines[begin + 1 :])]
+    header = next((row for row in rows if "Date" in row and "Time" in row), [])
+    names = [name for name in _LEVELS if name in header]
+    if not names:
+        raise UserError("no column LAeq or LAeq_dt; set the XL2 to log LAeq each second")
+    date, time, column = header.index("Date"), header.index("Time"), header.index(names[0])
+    found = []
+    for row in rows:
+        if len(row) > max(date, time, column):
+            at_s = local_seconds(f"{row[date]} {row[time]}", "%Y-%m-%d %H:%M:%S")
+            if at_s is not None:
+                found.append((at_s, level(row[column])))
+    return Log("NTi XL2", serial.group(1) if serial else "", True, Course.of(found))
+
+
+def _section(lines: list[str]) -> list[str]:
+    """Up to the next section, so that a summary or check sum is not taken for a row."""
+    end = next((n for n, line in enumerate(lines) if line.lstrip().startswith("#")), len(lines))
+    return lines[:end]
