@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench soak flash pictures clean
+.PHONY: help setup demo test lint bench soak flash deploy pictures clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
 
 flash: .venv/runtime ## MicroPython onto a board on USB: make flash BOARD=esp32-devkitc [PORT=/dev/ttyUSB0]
 	$(BIN)/noisewarden flash --board $(BOARD) $(if $(PORT),--port $(PORT))
+
+deploy: .venv/runtime ## the firmware onto a board on USB: make deploy BOARD=esp32-devkitc PORT=/dev/ttyUSB0
+	$(BIN)/noisewarden deploy --board $(BOARD) --port $(PORT)
 
 pictures: .venv/dev ## the pictures of the README, made anew by the firmware
 	$(BIN)/python docs/pictures.py

@@ -12,7 +12,7 @@ import click
 from noisewarden import __version__
 from noisewarden.errors import UserError
 
-COMMANDS = ("demo", "replay", "box", "boards", "flash", "collect")
+COMMANDS = ("demo", "replay", "box", "boards", "flash", "deploy", "collect")
 
 
 class Commands(click.Group):

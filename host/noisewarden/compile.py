@@ -12,8 +12,8 @@ from pathlib import Path
 from noisewarden.errors import UserError
 from noisewarden.paths import FIRMWARE
 
-ENTRY_FILES = ("boot.py", "main.py")
-"""MicroPython starts these by name, so they stay source."""
+ENTRY_FILES = ("boot.py", "main.py", "update.py")
+"""MicroPython starts two of them by name, and an update must be able to replace all: source."""
 
 
 def compile_firmware(arch: str, folder: Path) -> list[Path]:

@@ -9,7 +9,10 @@ _BACKLOG_BYTES = 1 << 18
 
 
 class Console:
-    """`port` is the path to open. What is sent while nobody has it open is lost, as on a wire."""
+    """`port` is the path to open. What is sent while nobody has it open is lost, as on a wire.
+
+    `typed` is what has come and waits for the chip, over its resets too.
+    """
 
     def __init__(self) -> None:
         self.fd, slave = os.openpty()
@@ -20,6 +23,7 @@ class Console:
         self._line = select.poll()
         self._line.register(self.fd, select.POLLIN)
         self._backlog = bytearray()
+        self.typed = bytearray()
 
     def close(self) -> None:
         os.close(self.fd)

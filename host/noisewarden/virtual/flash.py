@@ -24,7 +24,9 @@ def fill(
     a board does, instead of the source. UserError when it cannot be compiled for this PC.
     """
     flash.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(flash / "noisebox", ignore_errors=True)
+    for deployed in ("noisebox", "next"):
+        shutil.rmtree(flash / deployed, ignore_errors=True)
+    (flash / "manifest").unlink(missing_ok=True)
     if compiled:
         if platform.machine() != "x86_64":
             raise UserError(

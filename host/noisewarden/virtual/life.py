@@ -71,20 +71,25 @@ class Hardware:
 
 
 class Life:
-    """`raw` starts into the raw REPL: boot.py without main.py, as after Ctrl-D there.
+    """`raw` starts into the raw REPL: boot.py without main.py, as after Ctrl-D there. `main` False
+    does the same into the friendly one.
 
-    After `live`, `crashed` tells whether MicroPython itself died young.
+    After `live`, `crashed` tells whether MicroPython itself died young, and `interrupted` whether
+    the next life starts without main.py.
     """
 
-    def __init__(self, hardware: Hardware, cause: int, raw: bool) -> None:
+    def __init__(self, hardware: Hardware, cause: int, raw: bool, main: bool = True) -> None:
         self.crashed = False
         self._hardware = hardware
         self._console = hardware.console
         self._raw = raw
+        self.interrupted = False
         self._started = False
         self._reset_cause = 0
         self._t = 0
-        self._typed = bytearray(_CTRL_A if raw else b"")
+        self._typed = hardware.console.typed
+        if raw:
+            self._typed[:0] = _CTRL_A
         self._hold_until = 0.0
         self._tail = b""
         self._event_tail = b""
@@ -98,7 +103,7 @@ class Life:
             events=report,
             rtc=rtc,
             cause=cause,
-            main=not raw,
+            main=main and not raw,
             **hardware.settings,
         )
         os.close(report)
@@ -136,6 +141,7 @@ class Life:
             raise UserError(f"virtual box: MicroPython does not start ({cause}); check its heap")
         if self._hardware.power_cut.is_set():
             self._hardware.power_cut.clear()
+            self._typed.clear()
             return chip.PWRON_RESET, False
         if self._hardware.watchdog.barks():
             cause = chip.WDT_RESET
@@ -146,7 +152,11 @@ class Life:
                 self._say_soft_reboot()
             return self._reset_cause, False
         if self._process.poll() is not None:
-            # Ctrl-D or SystemExit at a prompt, or a crash of MicroPython itself.
+            # Ctrl-D or SystemExit at a prompt, or a crash of MicroPython itself. Or a Ctrl-C for
+            # code that had just ended: a chip at its prompt takes no notice of it.
+            self.interrupted = self._process.returncode == -signal.SIGINT
+            if self.interrupted:
+                return chip.SOFT_RESET, self._raw
             self.crashed = self._process.returncode != 0 and lived_s < _YOUNG_S
             self._say_soft_reboot()
             return chip.SOFT_RESET, self._raw

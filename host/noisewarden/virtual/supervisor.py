@@ -115,7 +115,7 @@ class VirtualBox:
     def _run(self) -> None:
         hardware = self._hardware
         self.feeder.ready.wait(_SOURCE_PATIENCE_S)
-        cause, raw, crashes = chip.PWRON_RESET, False, 0
+        cause, raw, main, crashes = chip.PWRON_RESET, False, True, 0
         try:
             while not hardware.stop.is_set():
                 if cause == chip.PWRON_RESET:
@@ -123,8 +123,9 @@ class VirtualBox:
                 if cause != chip.SOFT_RESET:
                     hardware.watchdog.stop()
                 self.lives += 1
-                life = Life(hardware, cause, raw)
+                life = Life(hardware, cause, raw, main)
                 cause, raw = life.live()
+                main = not life.interrupted
                 crashes = crashes + 1 if life.crashed else 0
                 if crashes == _YOUNG_DEATHS:
                     raise UserError("virtual box: MicroPython dies as it starts; install it again")
