@@ -1,32 +1,14 @@
 """Firmware tests run on MicroPython, one process a file; each file is one test here."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from noisewarden.virtual.chip import interpreter
+from on_micropython import FIRMWARE_TESTS, micropython_environment
 
-ROOT = Path(__file__).resolve().parents[1]
-FIRMWARE_TESTS = Path(__file__).parent / "firmware"
 FIRMWARE_TEST_TIMEOUT_S = 240
-
-
-def interpreter() -> str:
-    """The `micropython` of the virtual environment, or the first on the PATH."""
-    beside = Path(sys.executable).with_name("micropython")
-    return str(beside) if beside.exists() else "micropython"
-
-
-def micropython_environment() -> dict[str, str]:
-    """Environment in which MicroPython finds the firmware, the fakes of the chip and the tests."""
-    path = [
-        ROOT / "firmware",
-        ROOT / "host/noisewarden/virtual/fakes",
-        FIRMWARE_TESTS,
-    ]
-    return os.environ | {"MICROPYPATH": ":".join([*map(str, path), ".frozen"])}
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):

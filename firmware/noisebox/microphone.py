@@ -24,7 +24,6 @@ class Microphone:
         self._losses = Losses(rate_hz)
         self._block = bytearray(BLOCK_FRAMES * FRAME_BYTES)
         self._whole = memoryview(self._block)
-        self.lost_frames = 0
 
     async def run(self):
         """Runs until the stream ends (a virtual box at the end of its recording)."""
@@ -42,7 +41,6 @@ class Microphone:
             lost = self._losses.block(time.ticks_diff(now_us, before_us), BLOCK_FRAMES)
             before_us = now_us
             if lost:
-                self.lost_frames += lost
                 self._meter.lose(lost)
             second = self._meter.block(block, BLOCK_FRAMES)
             if second:

@@ -3,8 +3,9 @@
 import json
 import subprocess
 
-from conftest import FIRMWARE_TESTS, interpreter, micropython_environment
 from noisewarden.firmware import wire
+from noisewarden.virtual.chip import interpreter
+from on_micropython import FIRMWARE_TESTS, micropython_environment
 
 DAYS = 10
 """Enough for the ring to turn."""

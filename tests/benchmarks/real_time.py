@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import sound
-from conftest import FIRMWARE_TESTS, interpreter, micropython_environment
 from noisewarden.acoustics.weighting import POLE_1_HZ, POLE_2_HZ, POLE_3_HZ, POLE_4_HZ
+from noisewarden.virtual.chip import interpreter
 from noisewarden.virtual.replay import Replay, virtual_board
+from on_micropython import FIRMWARE_TESTS, micropython_environment
 from scipy.signal import bilinear_zpk, sosfilt, zpk2sos
 
 SECONDS = 60

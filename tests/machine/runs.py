@@ -3,7 +3,6 @@ state."""
 
 import functools
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import machine_code
 import numpy as np
 from noisewarden.acoustics.overflow import BLOCK_FRAMES
 from noisewarden.paths import FIRMWARE
+from noisewarden.virtual.chip import interpreter
 
 KERNELS = FIRMWARE / "noisebox" / "kernels.py"
 ON_PC = Path(__file__).with_name("on_pc.py")
@@ -24,11 +24,10 @@ def on_pc(
     frames: np.ndarray, filters: tuple[int, ...], folder: Path = KERNELS.parent
 ) -> np.ndarray:
     """By MicroPython on this PC, with the kernels.py in `folder`."""
-    interpreter = Path(sys.executable).with_name("micropython")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "frames"
         file.write_bytes(frames.tobytes())
-        command = [interpreter if interpreter.exists() else "micropython", ON_PC, folder, file]
+        command = [interpreter(), ON_PC, folder, file]
         run = subprocess.run([*command, *map(str, filters)], stdout=subprocess.PIPE, check=True)
     return np.frombuffer(run.stdout, np.int32)
 

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import reference_meter as reference
+from noisewarden.virtual.chip import interpreter
 from numpy.typing import ArrayLike
 from system.sound import BLOCK, RATE, cycles, frames, noise, placed, sine
 
@@ -32,7 +32,6 @@ Row = dict[str, Any]
 
 def measure(signals: Sequence[np.ndarray]) -> list[list[Row]]:
     """The seconds that the meter makes of each signal, switched on at the start of each."""
-    interpreter = Path(sys.executable).with_name("micropython")
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for at, signal in enumerate(signals):
@@ -40,7 +39,7 @@ def measure(signals: Sequence[np.ndarray]) -> list[list[Row]]:
             frames(signal).tofile(paths[-1])
         run = subprocess.run(
             [
-                interpreter if interpreter.exists() else "micropython",
+                interpreter(),
                 TESTS / "firmware/meter_driver.py",
                 *paths,
             ],
