@@ -10,6 +10,7 @@ from typing import Any
 
 from noisewarden.collecting import Collector
 from noisewarden.console import Console
+from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.stages import STAGES
@@ -112,8 +113,8 @@ class DemoBox:
 
     def _collect(self) -> None:
         try:
-            with Console(self.port) as console, Store.in_folder(self._folder) as store:
-                collector = Collector(console, store, self._key)
+            with Console(self.port) as console, Database.in_folder(self._folder) as database:
+                collector = Collector(console, Store(database), self._key)
                 collector.attach()
                 while not self._stop.is_set():
                     collector.follow(self._take_reading, seconds=1.0)

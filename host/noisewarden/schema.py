@@ -19,6 +19,10 @@ ROLL_UP = ("laeq", "lafmax", "lafmin", "l10", "l50", "l90", "valid_s", "flags", 
 metadata = sql.MetaData()
 
 
+def _box(**options: Any) -> sql.Column[Any]:
+    return sql.Column("box", sql.String(wire.BOX_MOST_CHARS), nullable=False, **options)
+
+
 def _bytes_as_they_came() -> list[sql.Column[Any]]:
     return [
         sql.Column("data", sql.LargeBinary, nullable=False),
@@ -31,7 +35,7 @@ def _bytes_as_they_came() -> list[sql.Column[Any]]:
 records = sql.Table(
     "records",
     metadata,
-    sql.Column("box", sql.String(wire.BOX_MOST_CHARS), primary_key=True),
+    _box(primary_key=True),
     sql.Column("seq", sql.BigInteger, primary_key=True, autoincrement=False),
     sql.Column("after", sql.BigInteger, nullable=False),
     sql.Column("kind", sql.String(16), nullable=False),
@@ -62,7 +66,7 @@ conflicts = sql.Table(
     "conflicts",
     metadata,
     sql.Column("id", sql.Integer, primary_key=True),
-    sql.Column("box", sql.String(wire.BOX_MOST_CHARS), nullable=False, index=True),
+    _box(index=True),
     sql.Column("seq", sql.BigInteger, nullable=False),
     *_bytes_as_they_came(),
 )
@@ -71,7 +75,144 @@ conflicts = sql.Table(
 boxes = sql.Table(
     "boxes",
     metadata,
-    sql.Column("box", sql.String(wire.BOX_MOST_CHARS), primary_key=True),
+    _box(primary_key=True),
     sql.Column("held", sql.BigInteger, nullable=False),
 )
 """`held`: all that the box has up to this number is here."""
+
+register = sql.Table(
+    "register",
+    metadata,
+    _box(primary_key=True),
+    sql.Column("place", sql.String(60), nullable=False),
+    sql.Column("board", sql.String(32), nullable=False),
+    sql.Column("serial", sql.String(32), nullable=False),
+    sql.Column("password_sha256", sql.LargeBinary, nullable=False),
+    sql.Column("command_key", sql.LargeBinary, nullable=False),
+    sql.Column("journal_key", sql.LargeBinary, nullable=False),
+    sql.Column("counter", sql.BigInteger, nullable=False),
+    sql.Column("added_s", sql.BigInteger, nullable=False),
+    sql.Column("revoked_s", sql.BigInteger),
+)
+"""Boxes that may speak to this station. `serial`: of the chip; `counter`: of the last command."""
+
+states = sql.Table(
+    "states",
+    metadata,
+    _box(primary_key=True),
+    sql.Column("online", sql.Boolean, nullable=False),
+    sql.Column("state", sql.Text, nullable=False),
+    sql.Column("seen_s", sql.BigInteger, nullable=False),
+)
+"""What each box last said of itself, so that a page has it before the box speaks again."""
+
+incidents = sql.Table(
+    "incidents",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    _box(),
+    sql.Column("opened_seq", sql.BigInteger, nullable=False),
+    sql.Column("opened_s", sql.BigInteger),
+    sql.Column("calmed_s", sql.BigInteger),
+    sql.Column("ended_s", sql.BigInteger),
+    sql.Column("stage", sql.SmallInteger, nullable=False),
+    sql.Column("live", sql.Boolean, nullable=False),
+    sql.Column("taken_by", sql.Integer),
+    sql.Column("taken_s", sql.BigInteger),
+    sql.Column("closed_by", sql.Integer),
+    sql.Column("closed_s", sql.BigInteger),
+    sql.Column("outcome", sql.Text, nullable=False),
+    sql.UniqueConstraint("box", "opened_seq"),
+)
+"""`opened_seq`: the record that left stage 0. `calmed_s`: since when it is there again, `ended_s`
+when that had lasted. `stage`: the highest. `live`: it was told while it lasted. `taken_by` and
+`closed_by` are people."""
+
+interventions = sql.Table(
+    "interventions",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("incident", sql.ForeignKey("incidents.id"), nullable=False, index=True),
+    sql.Column("at_s", sql.BigInteger),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("person", sql.Integer),
+    sql.Column("seq", sql.BigInteger),
+    sql.Column("note", sql.Text, nullable=False),
+    sql.Column("outcome", sql.Text, nullable=False),
+)
+"""By the box (`seq` of its record) or a person."""
+
+commands = sql.Table(
+    "commands",
+    metadata,
+    sql.Column("id", sql.String(32), primary_key=True),
+    _box(),
+    sql.Column("action", sql.String(16), nullable=False),
+    sql.Column("arguments", sql.Text, nullable=False),
+    sql.Column("asked_by", sql.Integer),
+    sql.Column("asked_s", sql.BigInteger, nullable=False),
+    sql.Column("expires_s", sql.BigInteger),
+    sql.Column("sent_s", sql.BigInteger),
+    sql.Column("answered_s", sql.BigInteger),
+    sql.Column("status", sql.String(9), nullable=False),
+    sql.Column("detail", sql.Text, nullable=False),
+)
+"""`status`: asked, sent, done, refused or timed_out. `asked_by` is a person, None the station."""
+
+people = sql.Table(
+    "people",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("name", sql.String(60), nullable=False, unique=True),
+    sql.Column("role", sql.String(13), nullable=False),
+    sql.Column("password", sql.String(160)),
+    sql.Column("created_s", sql.BigInteger, nullable=False),
+    sql.Column("disabled_s", sql.BigInteger),
+)
+"""`password`: argon2id; None until the invitation was used. Nobody is ever deleted: evidence names
+them."""
+
+tokens = sql.Table(
+    "tokens",
+    metadata,
+    sql.Column("sha256", sql.LargeBinary, primary_key=True),
+    sql.Column("kind", sql.String(10), nullable=False),
+    sql.Column("person", sql.ForeignKey("people.id"), nullable=False, index=True),
+    sql.Column("label", sql.String(60), nullable=False),
+    sql.Column("csrf", sql.String(64), nullable=False),
+    sql.Column("created_s", sql.BigInteger, nullable=False),
+    sql.Column("seen_s", sql.BigInteger, nullable=False),
+    sql.Column("expires_s", sql.BigInteger, nullable=False),
+)
+"""What stands for a person: kind session, machine or invitation. Only the hash is here."""
+
+audit = sql.Table(
+    "audit",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("at_s", sql.BigInteger, nullable=False, index=True),
+    sql.Column("person", sql.Integer),
+    sql.Column("action", sql.String(32), nullable=False),
+    sql.Column("about", sql.String(64), nullable=False),
+    sql.Column("detail", sql.Text, nullable=False),
+    sql.Column("address", sql.String(45), nullable=False),
+)
+
+plans = sql.Table(
+    "plans",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("name", sql.String(60), nullable=False),
+    sql.Column("media_type", sql.String(32), nullable=False),
+    sql.Column("picture", sql.LargeBinary, nullable=False),
+)
+
+placements = sql.Table(
+    "placements",
+    metadata,
+    _box(primary_key=True),
+    sql.Column("plan", sql.ForeignKey("plans.id"), nullable=False),
+    sql.Column("x", sql.Float, nullable=False),
+    sql.Column("y", sql.Float, nullable=False),
+)
+"""Where a box stands on a plan: fractions of its width and height from the top left."""

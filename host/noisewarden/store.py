@@ -6,16 +6,12 @@ packed (`evidence.unpack`). SQLite now, PostgreSQL by another URL later.
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
 
-from noisewarden.errors import UserError
+from noisewarden.database import Database
 from noisewarden.firmware import evidence, wire
 from noisewarden.schema import (
     BROKEN,
@@ -25,12 +21,9 @@ from noisewarden.schema import (
     VERIFIED,
     boxes,
     conflicts,
-    metadata,
     records,
     without_time,
 )
-
-FILE = "station.sqlite"
 
 Entry = tuple[int, bytes, bytes, bytes]
 """seq, record, mac, previous mac, as `evidence.entry` gives it."""
@@ -57,47 +50,8 @@ class Gap:
 class Store:
     """Each method is one transaction. UserError when the database refuses."""
 
-    def __init__(self, url: str | sql.URL) -> None:
-        self._engine = sql.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _make_durable)
-        with self._transaction() as connection:
-            metadata.create_all(connection)
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> "Store":
-        """The store of a station's data folder, made when it is not there."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"{folder}: is no folder to write to ({error.strerror}); name another"
-            ) from None
-        return cls(sql.URL.create("sqlite", database=str(folder / FILE)))
-
-    @classmethod
-    def in_memory(cls) -> "Store":
-        return cls("sqlite://")
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sql.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise UserError(
-                f"{self._engine.url.database}: the database refuses ({error.orig}); "
-                "check the disk, and who may write there"
-            ) from None
+    def __init__(self, database: Database) -> None:
+        self._transaction = database.transaction
 
     def held(self, box: str) -> int:
         """The number up to which all that the box has is here; 0 for nothing."""
@@ -176,12 +130,6 @@ class Store:
         query = sql.select(c.seq).where(c.box == box).order_by(c.seq, c.id)
         with self._transaction() as connection:
             return list(connection.scalars(query))
-
-
-def _make_durable(connection: Any, _: object) -> None:
-    # Acknowledged means on disk: in WAL mode only FULL waits for it at each commit.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _held(connection: sql.Connection, box: str) -> int:

@@ -18,6 +18,7 @@ from host.fakebox import (
 from noisewarden import boxclock, collecting
 from noisewarden.collecting import Collector
 from noisewarden.console import Console
+from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.store import Store
 
@@ -30,8 +31,8 @@ def in_haste(monkeypatch):
 
 @pytest.fixture
 def store():
-    with Store.in_memory() as store:
-        yield store
+    with Database.in_memory() as database:
+        yield Store(database)
 
 
 def collect(box, store, key=KEY):

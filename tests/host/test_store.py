@@ -5,15 +5,16 @@ import random
 import pytest
 import sqlalchemy as sql
 from host.fakebox import BOX, KEY, MINUTE, OTHER_KEY, START_S, Journal, journal
+from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
-from noisewarden.store import FILE, Gap, Intake, Store
+from noisewarden.store import Gap, Intake, Store
 
 
 @pytest.fixture
 def store():
-    with Store.in_memory() as store:
-        yield store
+    with Database.in_memory() as database:
+        yield Store(database)
 
 
 def arrivals(entries):
@@ -183,22 +184,23 @@ def test_a_body_that_cannot_be_read_is_kept(store):
 
 def test_the_store_is_a_durable_file(tmp_path):
     folder = tmp_path / "a" / "station"
-    with Store.in_folder(folder) as store:
-        take(store, journal(9))
-    with Store.in_folder(folder) as store:
-        assert store.held(BOX) == 10
-        with store._transaction() as connection:
+    with Database.in_folder(folder) as database:
+        take(Store(database), journal(9))
+    with Database.in_folder(folder) as database:
+        assert Store(database).held(BOX) == 10
+        with database.transaction() as connection:
             assert connection.scalar(sql.text("PRAGMA journal_mode")) == "wal"
             assert connection.scalar(sql.text("PRAGMA synchronous")) == 2
 
 
 def test_a_minute_takes_less_than_half_a_kilobyte(tmp_path):
     """DESIGN 6 reckons with 264 MB a box-year: 502 bytes a minute."""
-    with Store.in_folder(tmp_path) as store:
+    with Database.in_folder(tmp_path) as database:
+        store = Store(database)
         made = journal(2000)
         for at in range(0, len(made), 16):
             take(store, made[at : at + 16])
-        with store._transaction() as connection:
+        with database.transaction() as connection:
             connection.execute(sql.text("PRAGMA wal_checkpoint(TRUNCATE)"))
     assert (tmp_path / FILE).stat().st_size / 2000 < 502
 
@@ -215,6 +217,6 @@ def test_a_folder_that_does_not_serve_is_told_in_one_line(tmp_path, spoil, words
     folder = tmp_path / "station"
     folder.mkdir()
     spoil(folder)
-    with pytest.raises(UserError, match=words) as refusal, Store.in_folder(folder):
+    with pytest.raises(UserError, match=words) as refusal, Database.in_folder(folder):
         pass
     assert "\n" not in str(refusal.value) and str(folder) in str(refusal.value)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from host.fakebox import FakeBox, journal
 from noisewarden import cli
+from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.store import Store
 from noisewarden.virtual import flash, sound
@@ -77,8 +78,8 @@ def test_a_box_is_collected_verified_and_then_only_what_is_new(state, tmp_path, 
     assert second["clock"] == "right" and second["known"] == 0
     # The dead microphone of the second run may bring a fault or two while it is collected.
     assert second["new"] <= 2
-    with Store.in_folder(data) as store:
-        rows = list(store.records("bagu-east-01"))
+    with Database.in_folder(data) as database:
+        rows = list(Store(database).records("bagu-east-01"))
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     minutes = [row for row in rows if row.kind == "minute"]
     assert len(minutes) == MINUTES
@@ -165,8 +166,8 @@ def test_ctrl_c_keeps_what_came(tmp_path):
         output, errors = program.communicate(timeout=10)
     assert program.returncode == 130 and errors.strip() == "stopped"
     assert summary(output)["new"] == 21
-    with Store.in_folder(tmp_path) as store:
-        assert store.held("bagu-east-01") == 21
+    with Database.in_folder(tmp_path) as database:
+        assert Store(database).held("bagu-east-01") == 21
 
 
 def test_a_cable_pulled_in_the_middle_is_one_line_and_keeps_what_came(tmp_path, capsys):

@@ -12,6 +12,7 @@ from noisewarden import records_csv
 from noisewarden.collecting import Collector, Reading
 from noisewarden.commands.progress import progress
 from noisewarden.console import Console
+from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.store import Store
@@ -79,7 +80,8 @@ def _collect(
     as_json: bool,
 ) -> None:
     with ExitStack() as stack:
-        store = stack.enter_context(Store.in_folder(folder) if folder else Store.in_memory())
+        database = Database.in_folder(folder) if folder else Database.in_memory()
+        store = Store(stack.enter_context(database))
         collector = Collector(stack.enter_context(Console(port)), store, key)
         collector.attach()
         if table:
