@@ -1,23 +1,26 @@
-"""Makes the pictures of the documentation: `python docs/pictures.py`, or `make pictures`.
+"""Makes the pictures of the documentation: `python docs/pictures.py [FOLDER]`, or `make pictures`.
 
 What a matrix shows and how an evening goes comes from the firmware itself, run in virtual time;
 the plan of the house is drawn here. The same firmware gives the same bytes: a test compares them.
 """
 
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from itertools import groupby, pairwise, product
 from pathlib import Path
 from typing import Any
 
+from noisewarden import boards
 from noisewarden.firmware import wire
 from noisewarden.virtual import flash, sound, sources
 from noisewarden.virtual.fast import run_fast
 from noisewarden.virtual.replay import virtual_board
 from noisewarden.virtual.screen import Screen
+from svg import INK, PALE, Svg
+from wiring import wiring
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 
@@ -26,7 +29,6 @@ SCENE_S = 300
 CLIPPING_GAIN = 400
 """52 dB: the square, as if its dancers stood in the microphone."""
 
-INK, PALE, PAPER = "#24292f", "#6e7781", "#ffffff"
 GREEN, RED, LIT = "#1a7f37", "#cf222e", "#f2b705"
 STAGE_COLOURS = ("#d8dee4", "#f4d58d", "#f0a35e", "#ff8182")
 
@@ -54,33 +56,6 @@ WORDS = {
         "lamp": "灯",
     },
 }
-
-
-class Svg:
-    """A picture of `width` × `height` px, written element by element."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-            f'width="{width}" height="{height}" font-family="sans-serif" font-size="13">'
-        ]
-        self.rect(0, 0, width, height, PAPER)
-
-    def add(self, element: str) -> None:
-        self._parts.append(element)
-
-    def rect(self, x: float, y: float, w: float, h: float, fill: str, more: str = "") -> None:
-        self.add(f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" fill="{fill}" {more}/>')
-
-    def line(self, points: Iterable[tuple[float, float]], colour: str, more: str = "") -> None:
-        path = " ".join(f"{x:g},{y:g}" for x, y in points)
-        self.add(f'<polyline points="{path}" fill="none" stroke="{colour}" {more}/>')
-
-    def text(self, x: float, y: float, words: str, more: str = "") -> None:
-        self.add(f'<text x="{x:g}" y="{y:g}" fill="{INK}" {more}>{escape(words)}</text>')
-
-    def __str__(self) -> str:
-        return "\n".join([*self._parts, "</svg>", ""])
 
 
 @dataclass(frozen=True)
@@ -291,9 +266,15 @@ def pictures() -> dict[str, str]:
     for language, words in WORDS.items():
         made[f"matrix.{language}.svg"] = str(matrix(board, shown, words))
         made[f"square.{language}.svg"] = str(course(evening, words))
+        for soldered in boards.load_all():
+            if soldered["chip"] != "virtual":
+                made[f"wiring.{soldered['board']}.{language}.svg"] = str(
+                    wiring(soldered, language)
+                )
     return made
 
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if sys.argv[1:] else FOLDER
     for name, picture in pictures().items():
-        (FOLDER / name).write_text(picture, encoding="utf-8")
+        (folder / name).write_text(picture, encoding="utf-8")

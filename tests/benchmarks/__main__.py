@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "system")]
+sys.path[:0] = [str(HERE), *(str(HERE.parent / room) for room in ("", "host", "system"))]
 
 BENCHMARKS = (
     ("standard_figures", "IEC 61672-1, the whole chain through the firmware"),
@@ -18,6 +18,7 @@ BENCHMARKS = (
     ("real_time", "speed on this PC"),
     ("heap", "Python heap of the running box"),
     ("journal_flash", "flash wear and capacity of the journal"),
+    ("simulated_calibration", "what calibration is worth, 500 simulated boxes"),
 )
 
 

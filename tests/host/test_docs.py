@@ -1,6 +1,5 @@
 """What a newcomer reads is true: links, commands, boards, pictures, and the measured figures."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -28,15 +27,6 @@ def numbers(text: str) -> set[str]:
 
 def code(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
-
-
-def drawn() -> dict[str, str]:
-    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module.pictures()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -145,11 +135,20 @@ def test_the_figures_are_those_of_the_benchmarks(path, figures):
         assert [number for number in measured if number not in numbers(cell)] == [], row
 
 
-def test_the_pictures_are_those_of_the_firmware():
-    made = drawn()
-    assert {path.name for path in PICTURES.iterdir()} == set(made)
-    for name, picture in made.items():
-        assert page(PICTURES / name) == picture, f"{name} is old: run `make pictures`"
+def test_the_pictures_are_those_of_the_firmware_and_the_board_files(tmp_path):
+    subprocess.run([sys.executable, ROOT / "docs" / "pictures.py", tmp_path], check=True)
+    assert sorted(path.name for path in PICTURES.iterdir()) == sorted(
+        path.name for path in tmp_path.iterdir()
+    )
+    for made in tmp_path.iterdir():
+        assert page(PICTURES / made.name) == page(made), f"{made.name} is old: run `make pictures`"
+
+
+def test_a_wiring_picture_names_each_pin_of_its_board_once():
+    for board in boards.load_all():
+        for path in PICTURES.glob(f"wiring.{board['board']}.*.svg"):
+            drawn = re.findall(r">GPIO (\d+)<", page(path))
+            assert sorted(map(int, drawn)) == sorted(board["pins"].values()), path.name
 
 
 def test_every_room_is_in_the_page_and_in_the_picture():
