@@ -20,9 +20,8 @@ from noisebox.journal import Journal
 from noisebox.links import SerialLink
 from noisebox.meter import Meter
 from noisebox.microphone import Microphone
-from noisebox.setup import CONFIG, Settings
+from noisebox.setup import CALIBRATION, CONFIG, Settings
 
-SECRET = "secret.bin"
 JOURNAL = "journal"
 
 SILENT_AFTER_MS = const(1500)
@@ -35,15 +34,9 @@ _MICROPYTHON = ".".join(str(part) for part in sys.implementation.version[:3])
 _FOR_EVER = const(0xFFFFFFFF)
 
 _BEATS_MS = {"audio": 10_000, "policy": 10_000, "link": 10_000}
-
-
-def _read_secret():
-    # Without one the box was never provisioned: its chain proves order, but not who wrote it.
-    try:
-        with open(SECRET, "rb") as file:
-            return file.read(32)
-    except OSError:
-        return bytes(32)
+_STATION_BEAT_MS = const(90_000)
+"""Its longest wait for a socket is half as long; whether there is a station does not matter."""
+_MICROPHONE_FIRST_MS = const(50)
 
 
 def _digest(config):
@@ -59,9 +52,9 @@ class App:
 
     def __init__(self, setup, retained, cause, watch=None):
         board, config = setup.board, setup.config
-        offset_db, calibrated_until = setup.calibration
         self._place = config["place"]
         self._files = setup.files
+        self._block = setup.block
         self._retained = retained
         self._cause = cause
         self._watch = watch
@@ -71,12 +64,13 @@ class App:
         self._led = hal.Switch(pins["led"], True)
         width, height = seen_size(board["matrix"])
         self._matrix = hal.Matrix(pins["matrix"], width * height)
-        self._meter = Meter(board["microphone"], offset_db)
+        self._meter = Meter(board["microphone"], 0.0)
         self._clock = Clock(time.ticks_ms, time.ticks_diff)
         if hal.rtc_unix() >= EARLIEST_UNIX_S:
             self._clock.set(hal.rtc_unix(), quality=KEPT)
-        key = wire.Key(wire.derive(_read_secret(), "journal"))
-        self._journal = Journal(self._files, JOURNAL, key)
+        # Without one it was never provisioned: its chain proves order, but not who wrote.
+        secret = setup.secret or bytes(wire.SECRET_BYTES)
+        self._journal = Journal(self._files, JOURNAL, wire.Key(wire.derive(secret, "journal")))
         self._box = Box(
             config,
             setup.zone,
@@ -87,8 +81,11 @@ class App:
             retained.ledger,
             self,
         )
-        # A box with no board measures what the file says: there is nothing to calibrate.
-        self._box.calibrated_until = _FOR_EVER if board["chip"] == "virtual" else calibrated_until
+        offset_db, until, void = setup.calibration
+        if until is None:
+            # A box with no board measures what the file says: there is nothing to calibrate.
+            until = _FOR_EVER if board["chip"] == "virtual" else 0
+        self._put_in_force(offset_db, until, void)
         self._commands = Commands(self._box, self)
         self._link = SerialLink(
             config["box"],
@@ -96,9 +93,9 @@ class App:
             print,
             self._journal,
             self._clock,
-            self._answer,
+            self.obey,
         )
-        self._beats = Heartbeats(_BEATS_MS)
+        self._station = None
         self._restarts = 0
         self._second_ms = time.ticks_ms()
         self._silences = 0
@@ -114,6 +111,18 @@ class App:
             self._box.fault(problem)
         if self._journal.damage:
             self._box.fault(self._journal.damage)
+        if setup.network:
+            try:
+                from noisebox.station import Station
+
+                self._station = Station(setup, self._journal, self._clock, self)
+            except (ValueError, OSError, MemoryError) as error:
+                # It measures all the same, and says so on USB.
+                self._box.fault("station: not started: {!r}".format(error))
+        beats_ms = dict(_BEATS_MS)
+        if self._station:
+            beats_ms["station"] = _STATION_BEAT_MS
+        self._beats = Heartbeats(beats_ms)
 
     # What the box does to the world.
 
@@ -125,24 +134,32 @@ class App:
 
     def publish(self, name, payload):
         self._link.publish(name, payload)
+        if self._station:
+            self._station.link.publish(name, payload)
 
     def flushed(self):
         if self._journal.fault:
             self._box.fault(self._journal.fault)
+
+    def fault(self, text):
+        self._box.fault(text)
+
+    def beat(self):
+        self._beats.beat("station")
 
     def keep_ledger(self):
         self._retained.save()
 
     # What can be asked of it, beside lamp and matrix.
 
-    def _answer(self, command):
-        result = self._commands.run(command)
+    def obey(self, command, by="usb", refusal=None):
+        result = self._commands.run(command, refusal)
         if result:
             self._box.record(
                 "command",
                 id=str(result["id"]),
                 action=str(command.get("action")),
-                by="usb",
+                by=by,
                 outcome=result["outcome"] + (": " + result["detail"] if result["detail"] else ""),
             )
         return result
@@ -153,7 +170,7 @@ class App:
         except ValueError as error:
             raise Refused(str(error)) from error
         hal.set_rtc(unix_s)
-        self.publish_state()
+        self.tell_state()
         return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
 
     def set_config(self, config):
@@ -161,7 +178,7 @@ class App:
         config = self._take_config(config)
         self._place = config["place"]
         self._box.record("config", digest=_digest(config), change="set by command")
-        self.publish_state()
+        self.tell_state()
 
     def _take_config(self, config):
         """Saves `config` and puts it in force; the whole of it, or Refused.
@@ -179,13 +196,51 @@ class App:
             self._box.configure(config, *settings.rules(config))
         return config
 
+    def set_calibration(self, calibration):
+        if "void" in calibration:
+            raise Refused("void: unknown key")
+        self._take_calibration(calibration)
+        self._box.compare(0)
+        self._box.record(
+            "calibration",
+            offset_mdb=round(1000 * calibration["offset_db"]),
+            uncertainty_mdb=round(1000 * calibration["uncertainty_db"]),
+            date=calibration["date"],
+            expires=calibration["expires"],
+            meter=calibration["meter"],
+            certificate=calibration["certificate"],
+            by=calibration["by"],
+        )
+
+    def void_calibration(self, reason):
+        """The offset stays the best guess; the next calibration undoes it."""
+        self._take_calibration({"offset_db": self._meter.offset_db, "void": reason})
+        return reason
+
+    def _take_calibration(self, calibration):
+        """Saves it and puts in force what the file then says, or Refused."""
+        with Settings() as settings:
+            problems = settings.save_calibration(self._files, CALIBRATION, calibration)
+            if not problems:
+                *found, problems = settings.calibration(self._files, CALIBRATION)
+            if problems:
+                raise Refused("; ".join(problems))
+        self._put_in_force(*found)
+        self.tell_state()
+
+    def _put_in_force(self, offset_db, until, void):
+        self._meter.offset_db = offset_db
+        self._box.calibrated_until = until
+        self._void = void
+
     def self_test(self):
         reading = self._box.reading
+        calibration = "not valid" if "uncalibrated" in reading.get("flags", ()) else "ok"
         findings = [
             "microphone " + ("ok" if reading.get("laeq") is not None else "without level"),
             "clock " + ("not set", "kept over a reset", "set")[self._clock.quality],
             "journal " + (self._journal.fault or self._journal.damage or "ok"),
-            "calibration " + ("not valid" if "uncalibrated" in reading.get("flags", ()) else "ok"),
+            "calibration " + ("void, " + self._void if self._void else calibration),
             "restarts {}".format(self._restarts),
             "heap {} bytes free".format(gc.mem_free()),
         ]
@@ -201,45 +256,61 @@ class App:
         safemode.asked_reset(self._retained)
         hal.reset()
 
-    def publish_state(self):
+    def tell_state(self):
         clock, journal = self._clock, self._journal
-        self.publish(
-            "state",
-            {
-                "firmware": __version__,
-                "micropython": _MICROPYTHON,
-                "board": self._board,
-                "place": self._place,
-                "reset": self._cause,
-                "boot": journal.boot,
-                "uptime_s": clock.uptime_ms() // 1000,
-                "clock": clock.quality,
-                "offset_db": self._meter.offset_db,
-                "records": [journal.first_seq, journal.last_flushed_seq],
-                "restarts": self._restarts,
-                "heap_free": gc.mem_free(),
-                "idf_heap_free": hal.idf_heap_free(),
-            },
-        )
+        state = {
+            "firmware": __version__,
+            "micropython": _MICROPYTHON,
+            "board": self._board,
+            "place": self._place,
+            "reset": self._cause,
+            "boot": journal.boot,
+            "uptime_s": clock.uptime_ms() // 1000,
+            "time": clock.unix(),
+            "clock": clock.quality,
+            "offset_db": self._meter.offset_db,
+            "calibrated_until": self._box.calibrated_until,
+            "void": self._void,
+            "records": [journal.first_seq, journal.last_flushed_seq],
+            "restarts": self._restarts,
+            "heap_free": gc.mem_free(),
+            "idf_heap_free": hal.idf_heap_free(),
+        }
+        if self._station:
+            state.update(self._station.state())
+        self.publish("state", state)
 
     # Tasks.
 
     async def run(self):
         """Runs until the sound ends, which it does for a recording on a virtual box alone."""
         others = [
-            asyncio.create_task(keep(name, start, self._on_fault))
-            for name, start in (
-                ("listen", self._link.listen),
-                ("records", self._send_records),
-                ("display", self._animate),
-                ("watch", self._keep_watch),
-            )
+            asyncio.create_task(keep(name, start, self._on_fault)) for name, start in self._tasks()
         ]
-        self.publish_state()
+        self.tell_state()
         await keep("microphone", self._measure, self._on_fault)
         for task in others:
             task.cancel()
         self.stop()
+
+    def _tasks(self):
+        tasks = [
+            ("listen", self._link.listen),
+            ("records", self._send_records),
+            ("display", self._animate),
+            ("watch", self._keep_watch),
+        ]
+        station = self._station
+        if station:
+            tasks.append(("wifi", lambda: self._after_microphone(station.wifi.run)))
+            tasks.append(("station", station.link.run))
+        return tasks
+
+    async def _after_microphone(self, start):
+        # Both want memory of the IDF, and a box without a microphone is none.
+        while not self._stream:
+            await asyncio.sleep_ms(_MICROPHONE_FIRST_MS)
+        await start()
 
     def stop(self):
         """Lamp out, everything measured on flash, the microphone closed."""
@@ -254,7 +325,9 @@ class App:
 
     async def _measure(self):
         self._stream = hal.microphone(self._pins)
-        microphone = Microphone(self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ)
+        microphone = Microphone(
+            self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ, self._block
+        )
         try:
             await microphone.run()
         finally:

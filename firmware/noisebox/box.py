@@ -60,6 +60,8 @@ class Box:
         self._faults = []
         self._message = None
         self._message_until_ms = 0
+        self._compared_until_ms = 0
+        self._minute_flags = 0
         self.calibrated_until = 0
         self.lamp = False
         self.reading = {}
@@ -110,11 +112,13 @@ class Box:
             local = self._zone.local(unix_s)
             minute = local[4]
             limit = self._schedule.limit(local)
-        if (unix_s or 1) >= self.calibrated_until:
+        compared = now_ms < self._compared_until_ms
+        if compared or (unix_s or 1) >= self.calibrated_until:
             mask |= flag.UNCALIBRATED
         policy = self._policy
-        policy.step(self._seconds, laeq, limit, mask)
+        policy.step(self._seconds, None if compared else laeq, limit, mask)
         self._seconds += 1
+        self._minute_flags |= mask
         self._highest_stage = max(self._highest_stage, policy.stage)
         self._permitted = (
             laeq is not None
@@ -238,7 +242,7 @@ class Box:
         self.record(
             "minute",
             valid_s=minute.valid_s,
-            flags=minute.flags,
+            flags=minute.flags | self._minute_flags,
             limit=self.reading["limit"],
             stage=self._highest_stage,
             laeq=minute.laeq,
@@ -251,6 +255,7 @@ class Box:
             seconds=minute.seconds,
         )
         self._highest_stage = self._policy.stage
+        self._minute_flags = 0
 
     def fault(self, text):
         """Records that something failed, once in FAULT_AGAIN_S for the same text."""
@@ -281,6 +286,16 @@ class Box:
     def spotlight_off(self):
         self._spotlight.ask_off()
         self._switch_lamp(self._clock.uptime_ms())
+
+    def compare(self, seconds):
+        """For so long the sound is that of a technician who holds the box beside a reference: its
+        seconds are `uncalibrated` and move no stage. 0 ends it.
+
+        The record of the command is flushed, and every minute with it. So no flush is due for
+        four minutes, and none costs samples of the comparison.
+        """
+        self._compared_until_ms = self._clock.uptime_ms() + 1000 * seconds
+        self._policy = Policy(self._stages)
 
     def show_text(self, text, seconds):
         self._interpose(text, seconds)

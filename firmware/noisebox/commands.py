@@ -10,6 +10,8 @@ from micropython import const
 _REMEMBERED = const(16)
 MAX_TEXT = const(64)
 MAX_SHOW_S = const(600)
+MAX_COMPARE_S = const(600)
+"""Then a box whose technician's laptop has gone is itself again."""
 
 
 class Refused(Exception):
@@ -23,11 +25,27 @@ def _whole(command, key, lowest, highest):
     return value
 
 
+def _text(command, key):
+    value = command.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
+        raise Refused("{} must have 1 to {} characters".format(key, MAX_TEXT))
+    return value
+
+
+def _object(command, key):
+    value = command.get(key)
+    if not isinstance(value, dict):
+        raise Refused(key + " must be an object")
+    return value
+
+
 class Commands:
     """They are carried out by
 
-    box     spotlight_on(seconds), spotlight_off(), show_text(text, seconds), identify(seconds)
-    system  set_time(unix_s), set_config(config), self_test(), reboot()
+    box     spotlight_on(seconds), spotlight_off(), show_text(text, seconds), identify(seconds),
+            compare(seconds)
+    system  set_time(unix_s), set_config(config), set_calibration(calibration),
+            void_calibration(reason), self_test(), reboot()
 
     each of which raises Refused or returns a detail or None.
     """
@@ -37,8 +55,11 @@ class Commands:
         self._system = system
         self._answered = []
 
-    def run(self, command):
-        """The result of `command` as a dict, or None when its id was answered before."""
+    def run(self, command, refusal=None):
+        """The result of `command` as a dict, or None when its id was answered before.
+
+        refusal   why it may not be done, where the link has found a reason
+        """
         identity = command.get("id")
         if (
             not isinstance(identity, (str, int))
@@ -56,9 +77,11 @@ class Commands:
         if len(self._answered) > _REMEMBERED:
             self._answered.pop(0)
         try:
+            if refusal:
+                raise Refused(refusal)
             detail = self._act(command)
-        except Refused as refusal:
-            return {"id": identity, "outcome": "refused", "detail": str(refusal)}
+        except Refused as error:
+            return {"id": identity, "outcome": "refused", "detail": str(error)}
         except MemoryError:
             return {"id": identity, "outcome": "refused", "detail": "too little memory"}
         return {"id": identity, "outcome": "done", "detail": detail or ""}
@@ -71,19 +94,19 @@ class Commands:
         if action == "spotlight_off":
             return box.spotlight_off()
         if action == "show":
-            text = command.get("text")
-            if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
-                raise Refused("text must have 1 to {} characters".format(MAX_TEXT))
-            return box.show_text(text, _whole(command, "seconds", 1, MAX_SHOW_S))
+            return box.show_text(_text(command, "text"), _whole(command, "seconds", 1, MAX_SHOW_S))
         if action == "identify":
             return box.identify(_whole(command, "seconds", 1, MAX_SHOW_S))
         if action == "set_time":
             return system.set_time(_whole(command, "time", 0, 0xFFFFFFFF))
         if action == "set_config":
-            config = command.get("config")
-            if not isinstance(config, dict):
-                raise Refused("config must be an object")
-            return system.set_config(config)
+            return system.set_config(_object(command, "config"))
+        if action == "compare":
+            return box.compare(_whole(command, "seconds", 0, MAX_COMPARE_S))
+        if action == "set_calibration":
+            return system.set_calibration(_object(command, "calibration"))
+        if action == "void_calibration":
+            return system.void_calibration(_text(command, "reason"))
         if action == "self_test":
             return system.self_test()
         if action == "reboot":

@@ -50,10 +50,18 @@ def _flag(value):
         raise _Wrong(value, "is not true or false")
 
 
-def _offset(value):
+def _decibels(value, lowest):
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not -MAX_OFFSET_DB <= value <= MAX_OFFSET_DB:
-        raise _Wrong(value, "is not a number from -{0} to {0} dB".format(MAX_OFFSET_DB))
+    if not number or not lowest <= value <= MAX_OFFSET_DB:
+        raise _Wrong(value, "is not a number from {} to {} dB".format(lowest, MAX_OFFSET_DB))
+
+
+def _offset(value):
+    _decibels(value, -MAX_OFFSET_DB)
+
+
+def _uncertainty(value):
+    _decibels(value, 0)
 
 
 class _Wrong(ValueError):
@@ -91,11 +99,15 @@ _SECTIONS = ("stages", "spotlight", "display")
 
 _CALIBRATION = (
     ("offset_db", _offset),
+    ("uncertainty_db", _uncertainty),
     ("date", timetable.day_of),
     ("expires", timetable.day_of),
     ("meter", _text),
+    ("certificate", _text),
     ("by", _text),
 )
+_VOID = (("offset_db", _offset), ("void", _text))
+"""What takes its place when a check has found that it no longer holds, and why."""
 
 
 def _schedule():
@@ -257,31 +269,51 @@ def save(files, path, config):
 
 
 def calibration(files, path):
-    """(offset_db, until, problems) of a calibration file.
+    """(offset_db, until, void, problems) of a calibration file.
 
     offset_db  is added to every level; that of an outdated calibration is still the best guess.
-    until      seconds since 1970 at which its last day is over (UTC); 0 for a box that was never
-               calibrated or whose file is bad.
+    until      seconds since 1970 at which its last day is over (UTC); 0 for one that is void or
+               whose file is bad, None for a box that was never calibrated.
+    void       why it was declared void, "" when it was not.
     """
     data = _read(files, path)
     if data is None:
-        return 0.0, 0, []
+        return 0.0, None, "", []
     try:
         written = _parsed(data)
         found = _problems_of_calibration(written)
     except _UNREADABLE:
         found = ["not valid JSON, or longer than {} bytes".format(MAX_BYTES)]
     if found:
-        return 0.0, 0, [path + ": " + problem for problem in found]
+        return 0.0, 0, "", [path + ": " + problem for problem in found]
+    if "void" in written:
+        return written["offset_db"], 0, written["void"], []
     last_day = timetable.day_of(written["expires"]) - zone.day_number(1970, 1, 1)
-    return written["offset_db"], (last_day + 1) * zone.DAY_S, []
+    return written["offset_db"], (last_day + 1) * zone.DAY_S, "", []
+
+
+def save_calibration(files, path, written):
+    """Writes a good calibration, or one that is void. Returns the problems of a bad one, and then
+    writes nothing."""
+    found = _problems_of_calibration(written)
+    if not found:
+        try:
+            _write(files, path, json.dumps(written).encode())
+        except OSError as error:
+            found = ["{}: not written: {}".format(path, error)]
+    return found
 
 
 def _problems_of_calibration(written):
     if not isinstance(written, dict):
         return ["is not an object"]
     found = []
-    for key, rule in _CALIBRATION:
+    rows = _VOID if "void" in written else _CALIBRATION
+    for key, rule in rows:
         found += _wrong(key, written[key], rule) if key in written else [key + ": is missing"]
-    known = [key for key, _ in _CALIBRATION]
-    return found + [key + ": unknown key" for key in written if key not in known]
+    known = [key for key, _ in rows]
+    found += ["{}: unknown key".format(key) for key in written if key not in known]
+    # Dates of this form sort as texts.
+    if not found and rows is _CALIBRATION and written["expires"] < written["date"]:
+        found.append("expires: is before date")
+    return found

@@ -1,4 +1,4 @@
-"""The chip: the only module that imports machine, neopixel and esp32.
+"""The chip: the only module that imports machine, neopixel, network and esp32.
 
 Everything here is thin; what can be decided without hardware is decided elsewhere.
 """
@@ -59,6 +59,23 @@ def microphone(pins):
         rate=SAMPLE_RATE_HZ,
         ibuf=I2S_BUFFER_BYTES,
     )
+
+
+TX_POWER_DBM = const(17)
+"""With an antenna of 3 dBi the 20 dBm (EIRP) that China and Europe allow at 2.4 GHz; less current
+at a stroke, too, which a microphone hears. The channels follow the access point: IDF's default."""
+
+
+def radio():
+    """The WLAN as a station, switched on. Its buffers come from the IDF heap: open the microphone
+    before. It reconnects by itself no more, since that is `wifi`'s."""
+    # The import starts the network stack, for which a box on USB has no use.
+    import network
+
+    wlan = network.WLAN(network.WLAN.IF_STA)
+    wlan.active(True)
+    wlan.config(reconnects=0, txpower=TX_POWER_DBM)
+    return wlan
 
 
 def button_held(pin):

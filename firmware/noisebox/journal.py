@@ -26,6 +26,8 @@ FLUSH_AFTER_MS = const(240_000)
 """With the minute that is being measured, a power cut costs at most 5 min."""
 RETRY_AFTER_MS = const(10_000)
 WAITING_MOST = const(32)
+_LINKS = const(2)
+"""Console and station: each reads at a place of its own."""
 
 _START = wire.MAC_BYTES
 _SMALLEST = wire.HEADER_BYTES + wire.MAC_BYTES
@@ -72,7 +74,8 @@ class Journal:
         self._waiting = []
         self._urgent = False
         self._retry_ms = 0
-        self._read_on = (0, 0, 0)  # segment, seq, offset where a reader will ask next
+        # (segment, seq, offset) where each link will read on, the latest first.
+        self._read_on = [(0, 0, 0)] * _LINKS
         self.boot = 0
         self.last_flushed_seq = 0
         self.next_seq = 1
@@ -308,8 +311,10 @@ class Journal:
 
     def _entry_in(self, first, seq):
         at, offset = first, _START
-        if self._read_on[0] == first and self._read_on[1] <= seq:
-            _, at, offset = self._read_on
+        place = _LINKS - 1
+        for index, (segment, known, known_at) in enumerate(self._read_on):
+            if segment == first and at < known <= seq:
+                place, at, offset = index, known, known_at
         with self._files.open(self._path(first), "rb") as file:
             while at <= seq:
                 entry = self._entry(file, offset, at)
@@ -317,5 +322,6 @@ class Journal:
                     return None
                 offset += len(entry[1]) + wire.MAC_BYTES
                 at += 1
-        self._read_on = (first, at, offset)
+        del self._read_on[place]
+        self._read_on.insert(0, (first, at, offset))
         return entry

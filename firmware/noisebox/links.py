@@ -78,17 +78,24 @@ class SerialLink:
         """Sends what is on flash after the reader's last record, as far as its acks allow, then
         pauses."""
         while self._allowed:
-            entry = next(self._journal.read(self._sent + 1, 1), None)
-            if entry is None:
+            record = record_payload(self._journal, self._clock, self._sent + 1)
+            if record is None:
                 break
-            _, _, boot, uptime_ms, _, _ = wire.header(entry[1])
-            age_ms = self._clock.uptime_ms() - uptime_ms
-            live = boot == self._journal.boot and age_ms < _LIVE_MS
-            self.publish(
-                "record",
-                wire.record_message(entry, self._sent, self._journal.last_flushed_seq, live),
-            )
-            self._sent = entry[0]
+            self.publish("record", record)
+            self._sent = record["seq"]
             self._allowed -= 1
             await asyncio.sleep_ms(_BETWEEN_MS)
         await asyncio.sleep_ms(_PAUSE_MS)
+
+
+def record_payload(journal, clock, wanted):
+    """The first record on flash from number `wanted` on, as a payload; None when there is none.
+
+    Its `after` is wanted − 1, whatever number it has: between them there is nothing.
+    """
+    entry = next(journal.read(wanted, 1), None)
+    if entry is None:
+        return None
+    _, _, boot, uptime_ms, _, _ = wire.header(entry[1])
+    live = boot == journal.boot and clock.uptime_ms() - uptime_ms < _LIVE_MS
+    return wire.record_message(entry, wanted - 1, journal.last_flushed_seq, live)

@@ -1,9 +1,11 @@
 """What the files of a box say, read once at the start by rooms that then leave the heap."""
 
+import gc
 import os
 import sys
 
 import noisebox
+from noisebox.microphone import BLOCK_BYTES
 
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
@@ -34,7 +36,7 @@ class Settings:
         return config
 
     def __exit__(self, *_):
-        for room in ("config", "timetable", "posix_tz"):
+        for room in ("config", "timetable", "posix_tz", "uplink"):
             sys.modules.pop("noisebox." + room, None)
             if hasattr(noisebox, room):
                 delattr(noisebox, room)
@@ -44,7 +46,10 @@ class Setup:
     """What the files say.
 
     config          whole; zone and schedule are its Zone and Schedule
-    calibration     (offset_db, until), see `config.calibration`
+    calibration     (offset_db, until, void), see `config.calibration`
+    network, ca     how the station is reached, see `uplink`; network is None for USB only
+    secret          of this box, or None when it was never provisioned
+    block           for the microphone to work in
     problems        lines about bad files, whose last good copies or defaults hold
     """
 
@@ -54,6 +59,12 @@ class Setup:
         with Settings() as settings:
             self.config, self.problems = settings.load(files, CONFIG)
             self.zone, self.schedule = settings.rules(self.config)
-            offset_db, until, problems = settings.calibration(files, CALIBRATION)
-        self.problems += problems
-        self.calibration = offset_db, until
+            *self.calibration, problems = settings.calibration(files, CALIBRATION)
+            from noisebox import uplink
+
+            self.network, network_problems = uplink.load(files)
+            self.ca, self.secret = uplink.ca(files), uplink.secret(files)
+        self.problems += problems + network_problems
+        gc.collect()
+        # The largest piece of the heap, while it still has one: later it is in small ones.
+        self.block = bytearray(BLOCK_BYTES)

@@ -17,9 +17,13 @@ from micropython import const
 
 HEADER_BYTES = const(21)
 MAC_BYTES = const(32)
+SECRET_BYTES = const(32)
 BODY_MOST_BYTES = const(255)
 LINE_MOST_CHARS = const(4096)
 """A longer line on the console is not a message."""
+
+STATION_NAME = "station.noisewarden"
+"""The name in the station's certificate, whatever address a box reaches it at."""
 
 BOX_MOST_CHARS = const(32)
 _BOX_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -65,9 +69,9 @@ LAYOUTS = (
     ("config", ("<", ()), None, (("digest", 64), ("change", 120))),
     (
         "calibration",
-        ("<h", ("offset_mdb",)),
+        ("<hH", ("offset_mdb", "uncertainty_mdb")),
         None,
-        (("date", 10), ("expires", 10), ("meter", 64), ("by", 32)),
+        (("date", 10), ("expires", 10), ("meter", 64), ("certificate", 64), ("by", 32)),
     ),
     ("command", ("<", ()), None, (("id", 32), ("action", 64), ("by", 32), ("outcome", 64))),
     ("fault", ("<", ()), None, (("text", 80),)),
@@ -241,6 +245,30 @@ def record_message(entry, after, newest, live):
         "mac": _base64(mac),
         "previous": _base64(previous),
     }
+
+
+def seal(key, topic, body):
+    """The payload of an `ack` or `command`: `body`, a JSON text, that only the key can have made.
+
+    The topic is signed with it, so that it is good for this box and this use alone.
+    """
+    mac = key.sign(topic.encode(), b"\0", body.encode())
+    return {"body": body, "mac": str(binascii.hexlify(mac), "ascii")}
+
+
+def unseal(key, topic, payload):
+    """The body of a sealed payload as it was signed; ValueError when the key did not make it."""
+    body, mac = payload.get("body"), payload.get("mac")
+    if not isinstance(body, str) or not isinstance(mac, str):
+        raise ValueError("seal: body or mac is missing")
+    given, right = mac.encode(), seal(key, topic, body)["mac"].encode()
+    differs = len(given) ^ len(right)
+    # All bytes are looked at: the time must not tell how many were right.
+    for index in range(min(len(given), len(right))):
+        differs |= given[index] ^ right[index]
+    if differs:
+        raise ValueError("seal: the mac is wrong")
+    return body
 
 
 def topic(box, name):

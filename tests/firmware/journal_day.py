@@ -47,9 +47,11 @@ def _others(minute):
             wire.pack(
                 "calibration",
                 offset_mdb=-350,
+                uncertainty_mdb=410,
                 date="2026-05-28",
                 expires="2027-05-28",
                 meter="class 1, 94 dB",
+                certificate="C-2026-001",
                 by="bench",
             ),
         )

@@ -285,6 +285,41 @@ def test_the_modes_of_the_display():
     assert not any(street.drawn)
 
 
+# Beside a reference.
+
+
+def compared(street, seconds):
+    """What the app does with the command."""
+    street.box.compare(seconds)
+    street.box.record("command", id="1", action="compare", by="usb", outcome="done")
+
+
+def test_a_box_beside_a_reference_acts_on_nothing_and_says_so():
+    street = Street()
+    street.play(LIT_AT_S + 1, 80)
+    compared(street, 60)
+    readings = street.play(60, 85)
+    # Time is counted to the end of a second.
+    assert all(reading["flags"] == ["uncalibrated"] for reading in readings[:59])
+    assert set(column(readings, "stage")) == {0}
+    assert not any(column(readings, "spotlight")) and not any(column(readings, "incident"))
+    assert readings[10]["shown"] == "85"
+    assert first(street.play(40, 80), "stage", 1) == REMINDED_AT_S - 1
+    compared(street, 60)
+    street.box.compare(0)
+    assert street.play(1, 80)[0]["flags"] == []
+
+
+def test_no_flush_disturbs_a_comparison():
+    street = Street()
+    street.play(235, 60)
+    compared(street, 90)
+    street.play(1, 60)
+    street.log.clear()
+    street.play(89, 85)
+    assert "flash" not in street.log
+
+
 # Records.
 
 
@@ -303,6 +338,14 @@ def test_a_minute_record_is_the_meters_minute():
     for name in ("laeq", "lafmax", "lafmin", "lcpeak", "l10", "l50", "l90"):
         assert abs(record[name] - getattr(minute, name)) <= 0.0501, name
     assert record["seconds"] == [None] * 10 + [64.0] * 30 + [80.0] * 20
+
+
+def test_a_minute_has_the_flags_of_all_its_seconds():
+    street = Street(until=EVENING_UNIX_S + 90)
+    street.play(180, 60, flags.OVERLOAD)
+    street.journal.flush(street.now_ms)
+    both = flags.OVERLOAD | flags.UNCALIBRATED
+    assert column(street.records("minute"), "flags") == [flags.OVERLOAD, both, both]
 
 
 def test_a_minute_waits_for_its_flush_and_a_stage_does_not():

@@ -31,6 +31,20 @@ def test_each_command_is_answered_once():
     assert box.asked == [("show_text", ("QUIET", 5))]
 
 
+def test_what_belongs_to_a_calibration_is_handed_on():
+    box, results = run(
+        {"id": 1, "action": "compare", "seconds": 0},
+        {"id": 2, "action": "set_calibration", "calibration": {"offset_db": 1}},
+        {"id": 3, "action": "void_calibration", "reason": "drift 1.8 dB"},
+    )
+    assert [result["outcome"] for result in results] == ["done"] * 3
+    assert box.asked == [
+        ("compare", (0,)),
+        ("set_calibration", ({"offset_db": 1},)),
+        ("void_calibration", ("drift 1.8 dB",)),
+    ]
+
+
 def test_a_refusal_says_why():
     _, results = run({"id": "a", "action": "spotlight_on", "seconds": 30})
     assert results == [{"id": "a", "outcome": "refused", "detail": "resting"}]
@@ -66,6 +80,9 @@ def test_wrong_commands_are_refused_and_do_nothing():
         {"id": 9, "action": "spotlight_on"},
         {"id": 10, "action": "set_time", "time": -1},
         {"id": 11, "action": "set_config", "config": [1]},
+        {"id": 12, "action": "compare", "seconds": 601},
+        {"id": 13, "action": "set_calibration", "calibration": "none"},
+        {"id": 14, "action": "void_calibration", "reason": ""},
     )
     box, results = run(*wrong)
     assert [result["outcome"] for result in results] == ["refused"] * len(wrong)

@@ -338,4 +338,33 @@ def test_a_full_flash_is_told_and_heals():
     assert not list(evidence.breaks(KEY, box.read(0, 1000)))
 
 
+class CountingDisk(FlashDisk):
+    reads = 0
+
+    def readblocks(self, block, buffer, offset=0):
+        self.reads += 1
+        FlashDisk.readblocks(self, block, buffer, offset)
+
+
+def test_two_readers_do_not_make_each_other_begin_anew():
+    """Or each record would cost a read through its segment, longer than the microphone waits."""
+
+    def reads(*places):
+        """Of the flash, while readers at these places take turns to read 60 records each."""
+        disk = CountingDisk(40)
+        box = journal.Journal(Files(disk, fresh=True), "journal", KEY)
+        for minute in range(120):
+            add_minute(box, minute)
+            box.flush(0)
+        disk.reads = 0
+        for step in range(60):
+            for place in places:
+                (entry,) = box.read(place + step, 1)
+                assert entry[0] == place + step
+        return disk.reads
+
+    for one, other in ((1, 41), (1, 1), (41, 1)):
+        assert reads(one, other) < 1.2 * (reads(one) + reads(other))
+
+
 check.run(globals())

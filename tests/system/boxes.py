@@ -194,32 +194,44 @@ def tones(*parts: tuple[float, float]) -> Iterator[Frame]:
                 yield frames(sine(1000, level_db, RATE_HZ // 4)).reshape(-1, 2)
 
 
-def stored(state: Path) -> list[dict[str, Any]]:
-    """The records on the flash of a box without power; fails when their chain is broken."""
+def flash_files(state: Path) -> SimpleNamespace:
+    """The files of a box, as its rooms want them. Only the box itself removes any."""
 
     def path(name: str) -> Path:
         return state / "flash" / name
 
-    files = SimpleNamespace(
+    return SimpleNamespace(
         open=lambda name, mode: path(name).open(mode),
         listdir=lambda name: [entry.name for entry in path(name).iterdir()],
         mkdir=lambda name: path(name).mkdir(),
-        remove=lambda name: path(name).unlink(),
+        remove=lambda name: None,
     )
-    entries = list(firmware.journal.Journal(files, "journal", JOURNAL_KEY).read(1, 100_000))
-    assert list(evidence.breaks(JOURNAL_KEY, entries)) == []
-    return [evidence.unpack(entry[1]) for entry in entries]
+
+
+def on_flash(state: Path, key: wire.Key = JOURNAL_KEY) -> list[tuple]:
+    """The entries of a box's journal, whether it runs or not; fails when their chain is broken."""
+    read = firmware.journal.Journal(flash_files(state), "journal", key).read(1, 100_000)
+    entries = list(read)
+    assert list(evidence.breaks(key, entries)) == []
+    return entries
+
+
+def stored(state: Path) -> list[dict[str, Any]]:
+    """The records on the flash of a box that was never provisioned."""
+    return [evidence.unpack(entry[1]) for entry in on_flash(state)]
 
 
 class Bench(Terminal):
     """A technician's program on the port of a box: what comes is sorted, records are acknowledged.
 
     messages   (name, payload) of all that came, in order
-    entries    of the journal, each once and in order; `records()` unpacks them
+    entries    of the journal, each once and in order; `records()` unpacks them, with the key of
+               the journal
     """
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, key: wire.Key = JOURNAL_KEY) -> None:
         super().__init__(port)
+        self._key = key
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.entries: list[tuple] = []
         self.text: list[str] = []
@@ -292,7 +304,7 @@ class Bench(Terminal):
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         """The records of a kind that were collected; fails when their chain is broken."""
-        assert list(evidence.breaks(JOURNAL_KEY, self.entries)) == []
+        assert list(evidence.breaks(self._key, self.entries)) == []
         found = [evidence.unpack(entry[1]) for entry in self.entries]
         return [record for record in found if record["kind"] == kind]
 

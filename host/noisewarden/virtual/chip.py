@@ -40,6 +40,7 @@ def start(
     sound: int | None,
     events: int,
     rtc: int | None = None,
+    air: int | None = None,
     cause: int = PWRON_RESET,
     main: bool = True,
     fast: bool = False,
@@ -50,7 +51,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """A running chip; its serial line is the process's stdin and stdout.
 
-    `sound`, `events` and `rtc` are file descriptors that the chip inherits; these, `cause`,
+    `sound`, `events`, `rtc` and `air` are file descriptors that the chip inherits; these, `cause`,
     `unix_s` and `pins` are explained in `fakes/_chip.py`. `main` is False for a start into the raw
     REPL. `heap` is the size of the Python heap as `-X heapsize` takes it.
     """
@@ -65,7 +66,7 @@ def start(
         "NOISEBOX_MAIN": str(int(main)),
         "NOISEBOX_FAST": str(int(fast)),
     }
-    for name, value in (("SOUND", sound), ("RTC", rtc), ("TIME", unix_s)):
+    for name, value in (("SOUND", sound), ("RTC", rtc), ("AIR", air), ("TIME", unix_s)):
         if value is not None:
             wiring[f"NOISEBOX_{name}"] = str(value)
     prompt = [] if fast else ["-i"]
@@ -76,6 +77,6 @@ def start(
         stderr=stderr,
         bufsize=0,
         env=os.environ | wiring,
-        pass_fds=[fd for fd in (sound, events, rtc) if fd is not None],
+        pass_fds=[fd for fd in (sound, events, rtc, air) if fd is not None],
         start_new_session=True,
     )

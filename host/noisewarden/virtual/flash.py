@@ -8,6 +8,7 @@ from typing import Any
 
 from noisewarden.compile import ENTRY_FILES, compile_firmware
 from noisewarden.errors import UserError
+from noisewarden.firmware import uplink
 from noisewarden.paths import FIRMWARE
 
 
@@ -42,6 +43,17 @@ def fill(
     _write(flash / "board.json", board)
     if config is not None:
         _write(flash / "config.json", config)
+
+
+def provision(flash: Path, secret: bytes, ca: bytes | None = None, port: int = 0) -> None:
+    """What `provision` would bring: the secret, and with `ca` (DER) the way to a station on this
+    PC, whose broker listens on `port`; without it the box is on USB alone.
+    """
+    (flash / uplink.SECRET).write_bytes(secret)
+    if ca is not None:
+        (flash / uplink.CA).write_bytes(ca)
+        way = {"ssid": "virtual", "password": "", "station": "127.0.0.1", "port": port}
+        _write(flash / uplink.NETWORK, way)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from noisewarden.errors import UserError
 from noisewarden.virtual import chip
+from noisewarden.virtual.air import Air
 from noisewarden.virtual.console import Console
 from noisewarden.virtual.feeder import Feeder
 from noisewarden.virtual.life import Event, Hardware, Life
@@ -27,6 +28,7 @@ class VirtualBox:
     frames     what its microphone hears, from the moment it opens
     board      the board.json on the flash, for the relay
     unix_s     what its clock says at power-on; unset without it
+    air        what its radio finds; without it, every network that it asks for
     pins       levels on input pins, "0:0" holds down a button on pin 0
     on_event   gets {"event": …, "t": ms of this life, …} from the box's thread: "start", "relay"
                (on), "matrix" (grb: hex of the chain), "pin" (pin, value), "i2s" (ibuf), "watchdog"
@@ -44,12 +46,14 @@ class VirtualBox:
         unix_s: int | None = None,
         heap: str = "2M",
         pins: str = "",
+        air: Air | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.lives = 0
         self._state = state
         self._frames = frames
         self._settings = {"unix_s": unix_s, "heap": heap, "pins": pins}
+        self._settings["air"] = air.fd if air else None
         self._relay_pin = board["pins"]["relay"]
         self._relay_active = int(board["relay"]["active_high"])
         self._relay_on = False

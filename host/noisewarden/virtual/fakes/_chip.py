@@ -10,6 +10,7 @@ The environment says what the board is wired to; without it the fakes still work
     NOISEBOX_TIME=s      unix time at power-on; without it 2000-01-01, as on the chip
     NOISEBOX_ID=hex      the six bytes of `machine.unique_id()`
     NOISEBOX_PINS=0:0    levels from outside on input pins, comma separated
+    NOISEBOX_AIR=fd      file that says which network the radio finds, see `network`
 """
 
 import os
@@ -109,6 +110,7 @@ class Retained:
 clock = Clock(os.getenv("NOISEBOX_FAST") == "1")
 retained = Retained(clock)
 sound = _descriptor("NOISEBOX_SOUND")
+air = _descriptor("NOISEBOX_AIR")
 _events = _descriptor("NOISEBOX_EVENTS")
 
 
