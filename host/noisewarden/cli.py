@@ -12,7 +12,19 @@ import click
 from noisewarden import __version__
 from noisewarden.errors import UserError
 
-COMMANDS = ("demo", "replay", "box", "boards", "flash", "deploy", "collect")
+COMMANDS = (
+    "demo",
+    "replay",
+    "box",
+    "boards",
+    "flash",
+    "deploy",
+    "provision",
+    "doctor",
+    "calibrate",
+    "collect",
+    "serve",
+)
 
 
 class Commands(click.Group):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from noisewarden.boxclock import BoxClock, Reading
+from noisewarden.chain import Keys
 from noisewarden.console import Console
 from noisewarden.errors import UserError
 from noisewarden.firmware import evidence
@@ -32,7 +33,7 @@ _TOLD_WITHIN_S = 1.0
 class Collector:
     """One box's records on their way from console to store.
 
-    key  the `wire.Key` of the box's journal, when its secret is at hand
+    keys  gives the `wire.Key`s of a box's journal, none when nobody here has them
 
     box       its id, known after `attach`, as is
     expected  how many records are to come, None when the box does not tell
@@ -42,14 +43,17 @@ class Collector:
     UserError when there is no box, or it stops to answer; what was collected stays in the store.
     """
 
-    def __init__(self, console: Console, store: Store, key: Any | None = None) -> None:
+    def __init__(
+        self, console: Console, store: Store, keys: Callable[[str], Keys] = lambda box: ()
+    ) -> None:
         self.box = ""
         self.expected: int | None = None
         self.new = self.known = self.corrupt = self.readings = 0
         self._console = console
         self._clock = BoxClock(console)
         self._store = store
-        self._key = key
+        self._keys_of = keys
+        self._keys: Keys = ()
         self._on_reading: Callable[[Reading], None] = lambda reading: None
         self._last: int | None = None
         self._position = 0  # all up to here has come
@@ -76,8 +80,9 @@ class Collector:
                 raise UserError(f"{self._console.port}: {self._silence()}")
             self._console.press_enter()
         self.box = message[0]
-        if self._key:
-            self._store.verify(self.box, self._key)
+        self._keys = self._keys_of(self.box)
+        if self._keys:
+            self._store.verify(self.box, *self._keys)
         # The last record that is here comes once more: is it still the same journal?
         held = self._store.held(self.box)
         self._probing = held > 0
@@ -237,7 +242,7 @@ class Collector:
         """The record that is here already has come again."""
         self._probing = False
         arrival = self._pending.pop()
-        result = self._store.intake(self.box, [arrival], self._key)
+        result = self._store.intake(self.box, [arrival], *self._keys)
         self.new += result.new
         if result.conflicts:
             self._start_after(0)
@@ -250,10 +255,10 @@ class Collector:
         The same bytes twice stand so on the flash: they are kept, and the store marks them. After
         another broken one nothing is concluded: the key may be that of another box.
         """
-        if self._key is None or self._taken is None or entry == self._doubted:
+        if not self._keys or self._taken is None or entry == self._doubted:
             return False
-        broken = list(evidence.breaks(self._key, (self._taken, entry)))
-        if broken != [entry[0]]:
+        pair = self._taken, entry
+        if not all(list(evidence.breaks(key, pair)) == [entry[0]] for key in self._keys):
             return False
         self._doubted = entry
         return True
@@ -261,7 +266,7 @@ class Collector:
     def _commit(self) -> None:
         if self._pending:
             batch, self._pending = self._pending, []
-            result = self._store.intake(self.box, batch, self._key)
+            result = self._store.intake(self.box, batch, *self._keys)
             self.new += result.new
             self.known += result.known
 

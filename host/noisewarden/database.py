@@ -1,36 +1,69 @@
 """The station's database: where it is, that a commit is on disk, and one line when it refuses."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from noisewarden import migrations
 from noisewarden.errors import UserError
-from noisewarden.schema import metadata
 
 FILE = "station.sqlite"
+WAIT_S = 30
+"""For another process that writes."""
+
+_FORMS = "postgresql+psycopg://USER@HOST/NAME or sqlite:////PATH/FILE"
+
+_CURES = (
+    # part of what the driver says, the cure
+    ("disk is full", "make room on the disk"),
+    ("No space left", "make room on the disk of the database"),
+    ("locked", "close the other program that uses it"),
+    ("does not exist", "create it, or correct its URL"),
+    ("authentication", "correct the user, or ~/.pgpass, which keeps the password"),
+    ("connection", "start the database, or correct its URL"),
+)
 
 
 class Database:
-    """A context manager that closes it. UserError when the database refuses."""
+    """A context manager that closes it. UserError when the database refuses.
+
+    url  of SQLite, or of PostgreSQL, to which several processes may speak. A password has its
+         place in ~/.pgpass, where no list of processes shows it.
+
+    Its tables are made when they are not there, and brought up to this version when they are older
+    (`migrations`).
+    """
 
     def __init__(self, url: str | sql.URL) -> None:
-        self._engine = sql.create_engine(url)
+        try:
+            self._url = sql.make_url(url)
+            # Parameters are keys and hashes too: no error tells them.
+            self._engine = sql.create_engine(
+                self._url, hide_parameters=True, **_options(self._url)
+            )
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+            raise UserError(f"no database has such a URL; write it as {_FORMS}") from None
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _make_durable)
+            event.listen(self._engine, "begin", _begin)
+        self._writer = self._engine.execution_options(writes=True)
         with self.transaction() as connection:
-            metadata.create_all(connection)
+            migrations.bring_up_to_date(connection, self._name())
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Database":
         """That of a station's data folder, made when it is not there; readable by its owner."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / FILE).touch(mode=0o600)
+            (folder / FILE).touch()
+            (folder / FILE).chmod(0o600)  # the keys of boxes are in it
         except OSError as error:
             raise UserError(
                 f"{folder}: is no folder to write to ({error.strerror}); name another"
@@ -39,6 +72,7 @@ class Database:
 
     @classmethod
     def in_memory(cls) -> "Database":
+        """One that is gone when it is closed. Threads take turns: no transaction in another."""
         return cls("sqlite://")
 
     def close(self) -> None:
@@ -50,20 +84,66 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def transaction(self) -> AbstractContextManager[sql.Connection]:
+        """To write: committed when the block ends, undone when it raises.
+
+        With SQLite one at a time, so that what it reads holds until it has written.
+        """
+        return self._begin(self._writer)
+
+    def reading(self) -> AbstractContextManager[sql.Connection]:
+        """To read, which waits for nobody and lets nobody wait."""
+        return self._begin(self._engine)
+
     @contextmanager
-    def transaction(self) -> Iterator[sql.Connection]:
-        """Committed when the block ends, undone when it raises."""
+    def _begin(self, engine: sql.Engine) -> Iterator[sql.Connection]:
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise UserError(
-                f"{self._engine.url.database}: the database refuses ({error.orig}); "
-                "check the disk, and who may write there"
-            ) from None
+        except IntegrityError:
+            raise  # a row that must not be: its writer knows what that means
+        except (DBAPIError, PoolTimeout) as error:
+            cause = str(getattr(error, "orig", error)).strip().splitlines()[-1]
+            cure = next(
+                (cure for part, cure in _CURES if part in cause),
+                "check the disk, and who may write there",
+            )
+            raise UserError(f"{self._name()}: the database refuses ({cause}); {cure}") from None
+
+    def _name(self) -> str:
+        url = self._url
+        if url.get_backend_name() == "sqlite":
+            return url.database or "database in memory"
+        return url.set(password=None, query={}).render_as_string()
+
+
+def _options(url: sql.URL) -> dict[str, Any]:
+    if url.get_backend_name() != "sqlite":
+        # A connection that a restarted database has cut is made anew.
+        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": WAIT_S}}
+    own = {"connect_args": {"timeout": WAIT_S, "check_same_thread": False}}
+    if url.database in (None, "", ":memory:"):
+        # Each connection would be a database of its own.
+        own |= {"poolclass": sql.QueuePool, "pool_size": 1, "max_overflow": 0}
+    return own
 
 
 def _make_durable(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # `_begin` begins, and DDL is in the transaction too
     # Acknowledged means on disk: in WAL mode only FULL waits for it at each commit.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("SELECT power(10, 0)")
+    except sqlite3.OperationalError:  # built without SQLITE_ENABLE_MATH_FUNCTIONS
+        connection.create_function("power", 2, _power, deterministic=True)
+
+
+def _power(base: float, exponent: float | None) -> float | None:
+    return None if exponent is None else base**exponent
+
+
+def _begin(connection: sql.Connection) -> None:
+    # A transaction that reads first and writes then would fail when another wrote between.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

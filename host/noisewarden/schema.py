@@ -1,4 +1,4 @@
-"""The tables of the station's store, of types that suit SQLite now and PostgreSQL later."""
+"""The tables of the station's store, of types that suit SQLite and PostgreSQL alike."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ records = sql.Table(
     sql.Column("chain", sql.String(10), nullable=False),
     *_bytes_as_they_came(),
     *[sql.Column(name, sql.Float) for name in ROLL_UP[:6]],
-    *[sql.Column(name, sql.SmallInteger) for name in ROLL_UP[6:]],
+    *[sql.Column(name, sql.Integer) for name in ROLL_UP[6:]],
     sqlite_with_rowid=False,
 )
 """`after`: the box has nothing between this number and `seq`."""
@@ -55,12 +55,27 @@ without_time = records.c.clock == sql.literal_column(str(UNSET))
 """A literal, since SQLite finds no partial index by a parameter."""
 
 sql.Index(
-    "records_without_time",
+    "records_timeless",
     records.c.box,
     records.c.boot,
+    records.c.clock,
     sqlite_where=without_time,
     postgresql_where=without_time,
 )
+"""With `clock`, which says the same in each of its rows: with two columns SQLite, which prefers a
+primary key, would look through all records of the box."""
+
+minutes = records.c.kind == sql.literal_column("'minute'")
+
+sql.Index(
+    "minutes_by_time",
+    records.c.box,
+    records.c.unix_s,
+    *[records.c[name] for name in ("laeq", "lafmax", "valid_s", "flags", "stage")],
+    sqlite_where=minutes,
+    postgresql_where=minutes,
+)
+"""What a look at all boxes wants of a minute, so that it need not read their records."""
 
 conflicts = sql.Table(
     "conflicts",

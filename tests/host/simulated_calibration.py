@@ -45,7 +45,7 @@ TOLD_DB = (65.0, 70.0, 75.0)
 """Where the error after calibration is looked at."""
 GOOD_DB = 0.5
 
-SUBJECT = Subject("box", "esp32", "", "INMP441", 0.0, "bench", "bench", date(2026, 6, 1))
+SUBJECT = Subject("box", "esp32", "", "", "INMP441", 0.0, "bench", "bench", date(2026, 6, 1))
 
 Curve = Callable[[np.ndarray], np.ndarray]
 """What a box makes of true levels, dB(A)."""

@@ -38,7 +38,7 @@ def test_a_meter_on_c_is_found_by_the_low_sound_alone():
     instrument = simulated.instrument_of(1)
     found = simulated.run(bench, box, log, instrument)
     assert len(found.failures) == 1
-    assert "not on A weighting" in found.failures[0]
+    assert "not on A weighting" in found.failures[0].en
     believed = replace(instrument, weighting_known=True)
     points = [replace(point, instrument=believed) for point in found.points]
     assert calibrate(simulated.SUBJECT, points).accepted

@@ -38,7 +38,7 @@ def store():
 def collect(box, store, key=KEY):
     """What one collect came to, as its summary tells."""
     with Console(box.port) as console:
-        collector = Collector(console, store, key)
+        collector = Collector(console, store, lambda box: (key,) if key else ())
         collector.attach()
         collector.collect()
         return collector.summary()
@@ -267,7 +267,7 @@ def test_following_brings_readings_and_new_records(store):
         seen.append(reading)
 
     with FakeBox(made) as box, Console(box.port) as console:
-        collector = Collector(console, store, KEY)
+        collector = Collector(console, store, lambda box: (KEY,))
         collector.attach()
         collector.collect()
         assert store.held(BOX) == 4
@@ -281,7 +281,7 @@ def test_a_box_tells_how_much_is_to_come(store):
     with FakeBox(made) as box, Console(box.port) as console:
         say = box._say
         box._say = lambda *reading: (say("state", {"records": [1, 21]}), say(*reading))
-        collector = Collector(console, store, KEY)
+        collector = Collector(console, store, lambda box: (KEY,))
         collector.attach()
         assert collector.expected == 21
 

@@ -12,6 +12,8 @@ from noisewarden.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+GUIDES = [ROOT / "docs" / "bench.md", ROOT / "docs" / "bench.zh-CN.md"]
+TRANSLATED = [READMES, GUIDES]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = ROOT / "docs" / "pictures"
 ROOMS = {path.stem for path in (ROOT / "firmware" / "noisebox").glob("*.py")} - {"__init__"}
@@ -23,6 +25,12 @@ def page(path: Path) -> str:
 
 def numbers(text: str) -> set[str]:
     return set(re.findall(r"\d+(?:\.\d+)*", text))
+
+
+def commands(text: str) -> list[str]:
+    """What a reader would run, without the comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return re.sub(r" *#.*", "", "".join(blocks)).splitlines()
 
 
 def code(text: str) -> list[str]:
@@ -82,8 +90,10 @@ def test_every_board_and_microphone_is_named_as_its_file_says(path):
             ]
 
 
-def test_both_languages_say_the_same():
-    english, chinese = map(page, READMES)
+@pytest.mark.parametrize("pages", TRANSLATED, ids=lambda pages: pages[0].name)
+def test_both_languages_say_the_same(pages):
+    english, chinese = map(page, pages)
+    assert commands(english) == commands(chinese)
     for mark in (r"^## ", r"^\| ", r"^- ", r"^```", r"^!\["):
         count = [len(re.findall(mark, text, re.MULTILINE)) for text in (english, chinese)]
         assert count[0] == count[1], mark

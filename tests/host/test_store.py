@@ -8,13 +8,14 @@ from host.fakebox import BOX, KEY, MINUTE, OTHER_KEY, START_S, Journal, journal
 from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
-from noisewarden.store import Gap, Intake, Store
+from noisewarden.store import Batch, Gap, Intake, Store
+
+pytest_plugins = ["postgres"]
 
 
 @pytest.fixture
-def store():
-    with Database.in_memory() as database:
-        yield Store(database)
+def store(database):
+    return Store(database)
 
 
 def arrivals(entries):
@@ -24,7 +25,7 @@ def arrivals(entries):
 
 
 def take(store, entries, key=None):
-    return store.intake(BOX, arrivals(entries), key)
+    return store.intake(BOX, arrivals(entries), *([key] if key else []))
 
 
 def states(store):
@@ -33,8 +34,8 @@ def states(store):
 
 def test_a_record_that_comes_twice_is_stored_once(store):
     made = journal(9)
-    assert take(store, made[:6]) == Intake(new=6, known=0, conflicts=0)
-    assert take(store, [*made[3:], made[9]]) == Intake(new=4, known=4, conflicts=0)
+    assert take(store, made[:6]) == Intake(new=6, known=0, conflicts=0, held=6)
+    assert take(store, [*made[3:], made[9]]) == Intake(new=4, known=4, conflicts=0, held=10)
     assert [row.seq for row in store.records(BOX)] == list(range(1, 11))
     assert store.held(BOX) == 10
 
@@ -57,6 +58,14 @@ def test_boxes_do_not_mix(store):
     assert (store.held(BOX), store.held("other")) == (4, 6)
     assert store.chain("other")["verified"] == 6
     assert store.chain(BOX)["unverified"] == 4
+
+
+def test_the_journal_is_read_backwards_page_by_page(store):
+    take(store, journal(9))
+    assert [row.seq for row in store.journal(BOX, 4)] == [10, 9, 8, 7]
+    assert [row.seq for row in store.journal(BOX, 4, below=7)] == [6, 5, 4, 3]
+    assert [row.kind for row in store.journal(BOX, 4, below=3)] == ["minute", "boot"]
+    assert store.journal("other", 4) == []
 
 
 def test_what_is_acknowledged_has_no_hole_and_waits_for_what_is_missing(store):
@@ -120,6 +129,98 @@ def test_a_record_that_was_cut_out_of_the_chain_shows(store):
     assert states(store)[11] == "broken"  # signed, and it does not continue the tenth
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_record_that_does_not_continue_the_one_before_is_broken_in_any_order(store, order):
+    """Both are signed, but the second belongs to a journal that was erased."""
+    first, other = Journal(), Journal(first=2, mac=bytes(32))
+    first.add("fault", text="x")
+    other.add("fault", text="y")
+    told = [(first[0], 0), (other[0], 1)]
+    for at in order:
+        store.intake(BOX, [told[at]], KEY)
+    assert states(store) == {1: "verified", 2: "broken"}
+
+
+def test_a_box_whose_secret_was_changed_has_one_chain(store):
+    made = journal(3)
+    later = Journal(OTHER_KEY, first=5, mac=made[-1][2])
+    for _ in range(3):
+        later.add("fault", text="x")
+    told = arrivals([*made, *later])
+    both = OTHER_KEY, KEY
+    store.intake_many({BOX: Batch(told[:2], both)})
+    store.intake_many({BOX: Batch(told[3:], both)})
+    store.intake_many({BOX: Batch(told[2:3], (OTHER_KEY,))})
+    assert states(store) == {n: "broken" if n == 3 else "verified" for n in range(1, 8)}
+    store.verify(BOX, *both)
+    assert store.chain(BOX) == {"verified": 7, "broken": 0, "unverified": 0}
+
+
+def test_several_boxes_come_in_together(store):
+    made, others = arrivals(journal(9)), arrivals(journal(5, key=OTHER_KEY))
+    store.intake("b", others[:2])
+    assert store.intake_many(
+        {
+            "c": Batch([]),
+            "a": Batch([*made[:4], *made[6:]], (KEY,)),
+            "b": Batch([others[1], *others[2:], *arrivals(journal(1))], (OTHER_KEY,)),
+        }
+    ) == {
+        "c": Intake(new=0, known=0, conflicts=0, held=0),
+        "a": Intake(new=8, known=0, conflicts=0, held=4),
+        "b": Intake(new=4, known=1, conflicts=2, held=6),
+    }
+    assert store.missing("a") == [Gap(5, 6, gone=False)]
+    assert store.missing("b") == store.missing("c") == []
+    assert store.chain("a") == {"verified": 8, "broken": 0, "unverified": 0}
+    assert store.chain("b") == {"verified": 4, "broken": 0, "unverified": 2}
+
+
+def test_what_is_missing_is_above_what_is_held_and_still_in_the_box(store):
+    made = arrivals(journal(30))
+    take(store, [entry for entry, _ in made[5:10]])  # 1 to 5 are gone
+    store.intake(BOX, [*made[12:14], (made[20][0], 18), *made[25:]])
+    assert store.held(BOX) == 10
+    assert store.missing(BOX) == [
+        Gap(11, 12, gone=False),
+        Gap(15, 20, gone=False),
+        Gap(22, 25, gone=False),
+    ]
+
+
+def test_flags_of_all_sixteen_bits_are_kept(store):
+    """A box may send what no box should; it must not stop the intake of the others."""
+    made = Journal()
+    made.add("minute", **(MINUTE | {"flags": 0xFFFF, "valid_s": 255, "limit": 255, "stage": 255}))
+    take(store, made)
+    (row,) = store.records(BOX)
+    assert (row.flags, row.valid_s, row.limit, row.stage) == (0xFFFF, 255, 255, 255)
+
+
+def test_no_query_of_an_intake_looks_through_the_whole_journal(tmp_path):
+    """With a year in it that would take seconds: each step of each plan is a search."""
+    plans = []
+    with Database.in_folder(tmp_path) as database:
+        with database.transaction() as connection:
+            engine = connection.engine
+
+        def note(connection, cursor, statement, parameters, context, many):
+            if statement.lstrip().startswith(("SELECT", "WITH", "UPDATE")):
+                one = parameters[0] if many else parameters
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", one)
+                plans.extend(row[3] for row in cursor.fetchall())
+
+        sql.event.listen(engine, "before_cursor_execute", note)
+        store = Store(database)
+        told = arrivals(journal(9, timeless=4))
+        for some in (told[:2], told[4:], told[2:4]):
+            store.intake(BOX, some, KEY)
+    looked = {plan for plan in plans if "records" in plan}
+    assert any("records_timeless" in plan for plan in looked)
+    for plan in looked:
+        assert plan.startswith("SEARCH") and not plan.endswith("PRIMARY KEY (box=?)"), plan
+
+
 def test_without_the_key_nothing_is_verified_until_it_comes(store):
     made = journal(9)
     made[4] = changed(made[4])
@@ -134,8 +235,8 @@ def test_without_the_key_nothing_is_verified_until_it_comes(store):
 def test_other_content_under_the_same_number_is_kept_beside_it(store):
     made, erased = journal(9), journal(5, key=OTHER_KEY)
     take(store, made, KEY)
-    assert take(store, erased, KEY) == Intake(new=0, known=0, conflicts=6)
-    assert take(store, erased, KEY) == Intake(new=0, known=0, conflicts=6)
+    assert take(store, erased, KEY) == Intake(new=0, known=0, conflicts=6, held=10)
+    assert take(store, erased, KEY) == Intake(new=0, known=0, conflicts=6, held=10)
     assert store.conflicts(BOX) == [1, 2, 3, 4, 5, 6]
     assert [row.mac for row in store.records(BOX)] == [entry[2] for entry in made]
     assert store.chain(BOX)["broken"] == 0
@@ -162,6 +263,19 @@ def test_times_are_resolved_in_any_order_of_arrival(store, order):
     for arrival in arrivals(journal(5, timeless=2))[::order]:
         store.intake(BOX, [arrival])
     assert [unix_s for unix_s, _ in times(store)] == [START_S + 60 * n for n in range(6)]
+
+
+def test_a_time_is_resolved_by_what_the_box_knew_and_not_by_what_was_resolved(store):
+    """Or halves of seconds would add up from record to record."""
+    made = Journal()
+    for uptime_ms in range(0, 40_000, 930):
+        unix_s = START_S + uptime_ms // 1000 if uptime_ms > 30_000 else None
+        made.add("fault", uptime_ms=uptime_ms, unix_s=unix_s, text="x")
+    told = arrivals(made)
+    take(store, made)
+    for arrival in told[::-1]:
+        store.intake("backwards", [arrival])
+    assert [(row.unix_s, row.clock) for row in store.records("backwards")] == times(store)
 
 
 def test_a_time_that_no_record_of_its_boot_knows_is_not_guessed(store):
@@ -200,8 +314,6 @@ def test_a_minute_takes_less_than_half_a_kilobyte(tmp_path):
         made = journal(2000)
         for at in range(0, len(made), 16):
             take(store, made[at : at + 16])
-        with database.transaction() as connection:
-            connection.execute(sql.text("PRAGMA wal_checkpoint(TRUNCATE)"))
     assert (tmp_path / FILE).stat().st_size / 2000 < 502
 
 

@@ -273,7 +273,7 @@ def test_the_power_fails_while_files_are_sent(tmp_path: Path, monkeypatch) -> No
             if count == 1 and (tmp_path / "flash/next/update.py").exists():
                 box.cut_power()
 
-        with pytest.raises(ToolFailed, match="watchdog, supply or cable; deploy again") as end:
+        with pytest.raises(ToolFailed, match="watchdog, supply or cable; try again") as end:
             deployment(box, program(2)).run(cut)
         assert "\n" not in str(end.value)
         assert on_flash(tmp_path) == program(1) and started(box) == "{1}"

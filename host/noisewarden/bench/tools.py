@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from noisewarden.console import Console
 from noisewarden.errors import UserError
+from noisewarden.firmware import wire
 
 SILENT_S = 40.0
 """A tool that works is never silent for so long: 10 KB by ampy take half of it. One whose box was
@@ -37,13 +38,13 @@ FULL = "the flash of the box is full; remove what is not its own (mpremote fs ls
 
 _NO_PROMPT = (
     "the box does not come to its prompt (could not enter raw repl), its app or a watchdog is in "
-    "the way; hold its button while you reset it, which starts the safe mode, and deploy again"
+    "the way; hold its button while you reset it, which starts the safe mode, and try again"
 )
 _UNREACHABLE = (
     ("could not enter raw repl", _NO_PROMPT),
     (
         "SerialException|Input/output error|device disconnected|Device not configured",
-        "the box is gone, its cable or its power; plug it in and deploy again",
+        "the box is gone, its cable or its power; plug it in and try again",
     ),
 )
 """What a tool says, and what a technician is told."""
@@ -105,6 +106,10 @@ class Tool(ABC):
         silent = threading.Event()
         try:
             while line := _line(process, silent):
+                if wire.parse_line(line):
+                    raise ToolFailed(
+                        f"{self.port}: the box was reset meanwhile, its app runs; try again"
+                    )
                 said.append(line)
                 on_line(line)
             code = process.wait()
@@ -135,13 +140,13 @@ class Tool(ABC):
         last = lines[-1][:_SHOWN_CHARS] if lines else "not a word"
         return ToolFailed(
             f"{self.port}: {self.package} broke off ({last}): its watchdog, supply or cable; "
-            "deploy again to go on"
+            "try again to go on"
         )
 
     def _locked(self) -> str:
         try:
             with Console(self.port):
-                return f"{self.port}: was held by another program for a moment; deploy again"
+                return f"{self.port}: was held by another program for a moment; try again"
         except UserError as error:
             return str(error)
 
@@ -155,6 +160,7 @@ def _line(process: subprocess.Popen[str], silent: threading.Event) -> str:
 
     assert process.stdout
     alarm = threading.Timer(SILENT_S, end)
+    alarm.daemon = True  # Ctrl-C may come before the `try`
     alarm.start()
     try:
         return process.stdout.readline()

@@ -9,12 +9,14 @@ from typing import IO, Any
 import click
 
 from noisewarden import records_csv
+from noisewarden.chain import Keys
 from noisewarden.collecting import Collector, Reading
 from noisewarden.commands.progress import progress
 from noisewarden.console import Console
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
+from noisewarden.register import Register
 from noisewarden.store import Store
 
 _FILE = click.Path(path_type=Path)
@@ -28,7 +30,8 @@ _FILE = click.Path(path_type=Path)
     "--secret",
     type=_FILE,
     metavar="FILE",
-    help="The box's secret, 32 bytes or 64 hex digits: verifies that nobody changed a record.",
+    help="The box's secret, 32 bytes or 64 hex digits, to verify that nobody changed a record; a "
+    "station's data folder has the keys of its boxes.",
 )
 @click.option("--follow", is_flag=True, help="Go on with readings and new records until Ctrl-C.")
 @click.option(
@@ -54,16 +57,16 @@ def command(
     of this computer.
 
     \b
-    noisewarden collect --port /dev/ttyUSB0 --data station --secret bagu-east-01.secret
+    noisewarden collect --port /dev/ttyUSB0 --data station
     noisewarden collect --port /dev/ttyUSB0 --csv records.csv --follow
     """
     if not folder and not table:
         raise click.UsageError("say where to: --data DIR, --csv FILE or both")
     if seconds is not None and not follow:
         raise click.UsageError("--seconds goes with --follow")
-    key = wire.Key(wire.derive(read_secret(secret), "journal")) if secret else None
+    known = read_secret(secret) if secret else None
     try:
-        _collect(port, folder, table, key, follow, seconds, as_json)
+        _collect(port, folder, table, known, follow, seconds, as_json)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -74,7 +77,7 @@ def _collect(
     port: str,
     folder: Path | None,
     table: Path | None,
-    key: Any | None,
+    secret: bytes | None,
     follow: bool,
     seconds: float | None,
     as_json: bool,
@@ -82,7 +85,15 @@ def _collect(
     with ExitStack() as stack:
         database = Database.in_folder(folder) if folder else Database.in_memory()
         store = Store(stack.enter_context(database))
-        collector = Collector(stack.enter_context(Console(port)), store, key)
+        register = Register(database)
+
+        def keys(box: str) -> Keys:
+            if secret:
+                return (wire.Key(wire.derive(secret, "journal")),)
+            registered = register.get(box)
+            return registered.journal_keys if registered else ()
+
+        collector = Collector(stack.enter_context(Console(port)), store, keys)
         collector.attach()
         if table:
             file = stack.enter_context(records_csv.create(table))

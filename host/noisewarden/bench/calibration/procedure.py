@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from noisewarden.bench.meters.protocol import Instrument, Meter
+from noisewarden.bench.meters.protocol import Instrument, Seconds
 from noisewarden.errors import UserError
 
 SETTLE_S = 10
@@ -46,7 +46,7 @@ Reading = Mapping[str, Any]
 Pair = tuple[Reading, float | None]
 
 
-def pairs(readings: Iterable[Reading], meter: Meter) -> Iterator[Pair]:
+def pairs(readings: Iterable[Reading], meter: Seconds) -> Iterator[Pair]:
     """Each reading with what the meter has at that moment."""
     return ((reading, meter.second()) for reading in readings)
 

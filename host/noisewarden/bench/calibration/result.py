@@ -21,6 +21,9 @@ WARN_DB, OUT_DB = 0.5, 1.5
 
 VALID_DAYS = 365
 
+TEXT_MOST_CHARS = 60
+"""Of a text in the box's files."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -30,6 +33,7 @@ class Subject:
     box: str
     board: str
     serial: str
+    firmware: str
     microphone: str
     offset_db: float
     technician: str
@@ -45,7 +49,7 @@ class Result:
     residuals_db      what the correction leaves of each point
     slope_db          change of the difference over the range of levels, by least squares
     repeatability_db  standard deviation of repeats about the mean of their level, None without
-    failures          why the box is refused, a line each; () when it is accepted
+    failures          why the box is refused; () when it is accepted
     """
 
     subject: Subject
@@ -56,7 +60,7 @@ class Result:
     slope_db: float
     repeatability_db: float | None
     budget: uncertainty.Budget
-    failures: tuple[str, ...]
+    failures: tuple[acceptance.Failure, ...]
 
     @property
     def accepted(self) -> bool:
@@ -79,14 +83,17 @@ class Result:
     def for_box(self) -> dict[str, Any]:
         """The box's `calibration.json`. UserError for a box that was refused."""
         if not self.accepted:
-            raise UserError(f"{self.subject.box}: not calibrated; {self.failures[0]}")
-        meters = ", ".join(f"{used.meter} {used.serial}".strip() for used in self.instruments)
+            raise UserError(f"{self.subject.box}: not calibrated; {self.failures[0].en}")
+        meters = ", ".join(used.name for used in self.instruments)
+        certificates = ", ".join(dict.fromkeys(used.certificate for used in self.instruments))
         return {
             "offset_db": self.offset_db,
+            "uncertainty_db": self.budget.expanded_db,
             "date": self.subject.day.isoformat(),
             "expires": self.expires.isoformat(),
-            "meter": meters[:_TEXT_MOST_CHARS],
-            "by": self.subject.technician[:_TEXT_MOST_CHARS],
+            "meter": meters[:TEXT_MOST_CHARS],
+            "certificate": certificates[:TEXT_MOST_CHARS],
+            "by": self.subject.technician[:TEXT_MOST_CHARS],
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -95,7 +102,7 @@ class Result:
             {
                 "subject": asdict(self.subject) | {"day": self.subject.day.isoformat()},
                 "accepted": self.accepted,
-                "failures": list(self.failures),
+                "failures": [failure.en for failure in self.failures],
                 "offset_db": self.offset_db,
                 "correction_db": self.correction_db,
                 "expires": self.expires.isoformat(),
@@ -186,9 +193,6 @@ def check(points: list[Point]) -> Check:
     )
 
 
-_TEXT_MOST_CHARS = 60
-"""Of a text in the box's files."""
-
 _PROCEDURE = {
     "signal": "pink noise",
     "settle_s": procedure.SETTLE_S,
@@ -238,7 +242,7 @@ def _point(point: Point) -> dict[str, Any]:
     del values["instrument"]
     return values | {
         "difference_db": point.difference_db,
-        "reference": f"{point.instrument.meter} {point.instrument.serial}".strip(),
+        "reference": point.instrument.name,
     }
 
 

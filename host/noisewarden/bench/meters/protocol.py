@@ -43,6 +43,10 @@ class Instrument:
     resolution_db: float
     weighting_known: bool
 
+    @property
+    def name(self) -> str:
+        return f"{self.meter} {self.serial}".strip()
+
 
 @dataclass(frozen=True)
 class Papers:
@@ -72,16 +76,18 @@ class Papers:
         )
 
 
-class Meter(Protocol):
-    """A reference that is there while the box measures."""
-
-    @property
-    def instrument(self) -> Instrument: ...
-
+class Seconds(Protocol):
     def second(self) -> float | None:
         """The level now; asked once a second, answered well within it. UserError when the meter is
         gone or is set so that its levels mean something else."""
         ...
+
+
+class Meter(Seconds, Protocol):
+    """A reference that is there while the box measures."""
+
+    @property
+    def instrument(self) -> Instrument: ...
 
     def close(self) -> None: ...
 

@@ -1,0 +1,92 @@
+"""Periods out of seconds: energy, percentiles, day and night."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from noisewarden.firmware import evidence, wire
+from noisewarden.station import averaging, unpacking
+from noisewarden.virtual.replay import exceeded
+
+seconds = some.lists(some.integers(0, 1200), min_size=1, max_size=200)
+
+
+def spread_of(tenths):
+    spread = averaging.Spread()
+    spread.add(np.array(tenths, dtype=np.uint16))
+    return spread
+
+
+def test_levels_are_averaged_by_energy():
+    half = spread_of([600] * 30 + [700] * 30)
+    assert half.laeq() == pytest.approx(10 * math.log10((1e6 + 1e7) / 2), abs=0.005)
+    assert spread_of([643]).laeq() == 64.3
+
+
+@given(seconds)
+def test_percentiles_are_those_of_the_sorted_seconds(tenths):
+    spread = spread_of(tenths)
+    for percent in (10, 50, 90):
+        assert spread.exceeded(percent) == exceeded([level / 10 for level in tenths], percent)
+    assert min(tenths) / 10 <= spread.laeq() + 0.01 and spread.laeq() - 0.01 <= max(tenths) / 10
+
+
+@given(seconds, seconds)
+def test_periods_are_joined_as_if_they_had_been_one(some, others):
+    joined, one = spread_of(some), spread_of([*some, *others])
+    joined.join(spread_of(others))
+    assert (joined.seconds, joined.laeq()) == (one.seconds, one.laeq())
+    assert [joined.exceeded(n) for n in (10, 50, 90)] == [one.exceeded(n) for n in (10, 50, 90)]
+
+
+def test_the_percentile_of_a_period_is_not_the_mean_of_its_minutes():
+    loud, quiet = spread_of([800] * 60), spread_of([500] * 540)
+    loud.join(quiet)
+    assert loud.exceeded(10) == 80.0
+    assert loud.exceeded(50) == 50.0
+
+
+def test_nothing_heard_is_no_level():
+    nothing = averaging.Spread()
+    assert (nothing.seconds, nothing.laeq(), nothing.exceeded(50)) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("day", "night", "ldn"),
+    [
+        (60, 60, 66.02),  # a steady level: 10 lg (16 + 80) / 24 more
+        (65, 55, 65.0),  # the night's 10 dB make up for 10 dB less
+        (70, 0, 68.24),  # 16 of 24 hours
+        (None, 50, None),
+        (60, None, None),
+    ],
+)
+def test_ldn_weighs_the_night_by_ten_decibels(day, night, ldn):
+    assert averaging.day_night(day, night) == ldn
+
+
+def minute_of(tenths):
+    levels = dict.fromkeys(("laeq", "lafmax", "lafmin", "lcpeak", "l10", "l50", "l90"), 61.25)
+    body = wire.pack("minute", valid_s=0, flags=0, limit=70, stage=0, seconds=tenths, **levels)
+    return bytes(wire.record("minute", body, 0, None, 0))
+
+
+def test_many_minutes_are_unpacked_as_one_is():
+    lot = random.Random(1)
+    drawn = [[lot.choice([0, 4094, 613, wire.NO_TENTHS]) for _ in range(60)] for _ in range(50)]
+    drawn.append([lot.randrange(4095) for _ in range(60)])
+    minutes = [minute_of(tenths) for tenths in drawn]
+    for data, row in zip(minutes, unpacking.seconds(minutes).tolist(), strict=True):
+        levels = [None if tenths == wire.NO_PACKED else tenths / 10 for tenths in row]
+        assert levels == evidence.unpack(data)["seconds"]
+
+
+def test_a_record_of_another_length_has_no_seconds():
+    good = minute_of([600] * 60)
+    for bad in (b"", good[:-1], good + b"\0"):
+        first, second = unpacking.seconds([bad, good])
+        assert set(first) == {wire.NO_PACKED} and set(second) == {600}
+    assert unpacking.seconds([]).shape == (0, 60)

@@ -1,0 +1,420 @@
+"""The door: what counts gets in once and in order, what does not is counted, nothing stops it."""
+
+import asyncio
+import json
+import math
+
+import pytest
+from host.fakebox import BOX, KEY, OTHER_KEY, START_S, Journal, journal
+from host.station_parts import (
+    OTHER,
+    READING,
+    STATE,
+    add_stage,
+    admit,
+    payloads,
+    reading,
+    station,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from noisewarden.errors import UserError
+from noisewarden.firmware import wire
+from noisewarden.station import committing, intake, messages
+from noisewarden.station.uploads import AGAIN_MOST, AGAIN_RECORDS_MOST, again
+from noisewarden.store import Gap
+
+
+@pytest.fixture
+def parts(tmp_path):
+    with station(tmp_path) as made:
+        yield made
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+def entries(parts, box=BOX):
+    return [(row.seq, row.data, row.mac, row.previous) for row in parts.store.records(box)]
+
+
+def told_state(made, **changes):
+    return STATE | {"records": [1, len(made)]} | changes
+
+
+# Acknowledged means on disk.
+
+
+def test_records_are_committed_together_and_then_acknowledged(parts):
+    made, others = journal(9), journal(5, key=KEY)
+
+    async def work():
+        parts.hear("state", told_state(made))
+        for payload in payloads(made):
+            parts.hear("record", payload)
+        for payload in payloads(others):
+            parts.hear("record", payload, box=OTHER)
+        assert parts.line.acks == [] and entries(parts) == []
+        await parts.step()
+
+    run(work())
+    assert entries(parts) == made and entries(parts, OTHER) == others
+    assert parts.line.acks == [(BOX, 1, 10, [(10, 10)]), (OTHER, None, 6, [])]
+    counts = parts.intake.committer.counts
+    assert (counts["commits"], counts["new"], counts["acks"]) == (1, 16, 2)
+    assert parts.store.chain(BOX) == {"verified": 10, "broken": 0, "unverified": 0}
+
+
+def test_a_box_that_says_where_it_stands_hears_where_to_go_on(parts):
+    made = journal(9)
+
+    async def work():
+        parts.hear("state", told_state(made))
+        await parts.step()
+        await parts.take(made[:4])
+        parts.hear("state", told_state(made, boot=2))
+        await parts.step()
+
+    run(work())
+    # The last record that is here comes again, and proves that the journal is still the same.
+    assert parts.line.acks == [(BOX, 1, 0, []), (BOX, 1, 4, []), (BOX, 2, 4, [(4, 4)])]
+
+
+def test_a_gap_is_asked_for_again_at_intervals_until_it_is_filled(parts):
+    made = journal(19)
+
+    async def work():
+        parts.hear("state", told_state(made))
+        await parts.take(made[:3])
+        await parts.take([*made[5:7], *made[9:]])
+        for _ in range(3):
+            await parts.step()
+            parts.clock += committing.AGAIN_AFTER_S
+        asked = [ranges for *_, ranges in parts.line.acks]
+        await parts.take(made[3:5])
+        parts.clock += committing.AGAIN_AFTER_S
+        await parts.step()
+        await parts.take(made[7:9])
+        parts.clock += 10 * committing.AGAIN_AFTER_S
+        await parts.step()
+        return asked
+
+    asked = run(work())
+    gaps = [(4, 5), (8, 9)]
+    assert [ranges for ranges in asked if ranges] == [[(3, 3)], gaps, gaps]
+    assert [(seq, ranges) for _, _, seq, ranges in parts.line.acks][len(asked) :] == [
+        (7, [(8, 9)]),
+        (7, [(8, 9)]),
+        (20, []),
+    ]
+    assert entries(parts) == made
+
+
+def test_what_is_asked_for_at_a_time_has_an_end():
+    many = [Gap(10 * n, 10 * n, gone=False) for n in range(1, 20)]
+    assert again(many) == [(10 * n, 10 * n) for n in range(1, AGAIN_MOST + 1)]
+    assert again([Gap(5, 5000, gone=False)]) == [(5, 4 + AGAIN_RECORDS_MOST)]
+
+
+def test_a_journal_that_began_anew_is_kept_acknowledged_and_told(parts):
+    first, anew = journal(9), journal(29, key=OTHER_KEY)
+
+    async def work():
+        parts.hear("state", told_state(first))
+        await parts.take(first)
+        # It is longer already, so only the record that comes again gives it away.
+        parts.hear("state", told_state(anew))
+        await parts.step()
+        await parts.take(anew[9:10])
+        assert "began anew" in parts.live.troubles[f"journal of {BOX}"]
+        parts.hear("state", told_state(anew))
+        await parts.step()
+        seen = parts.line.acks[-1]
+        await parts.take(anew[:8])
+        assert parts.line.acks[-1][2] == 8
+        await parts.take(anew[8:])
+        return seen
+
+    assert run(work()) == (BOX, 1, 0, [])
+    assert parts.line.acks[-1][2] == 30 and parts.live.troubles == {}
+    assert entries(parts)[:10] == first and parts.store.conflicts(BOX) == list(range(1, 11))
+
+
+def test_a_shorter_journal_began_anew(parts):
+    async def work():
+        await parts.take(journal(9))
+        parts.hear("state", told_state([1, 2, 3]))
+        await parts.step()
+        await parts.take(journal(2, key=OTHER_KEY))
+
+    run(work())
+    assert [seq for _, _, seq, _ in parts.line.acks] == [10, 0, 3]
+
+
+def test_a_disk_that_is_full_is_told_and_loses_nothing(parts, monkeypatch):
+    made = journal(9)
+    monkeypatch.setattr(committing, "TRY_AGAIN_AFTER_S", 0.05)
+    take, full = parts.store.intake_many, True
+
+    def intake_many(batches):
+        if full:
+            raise UserError("station.sqlite: the disk is full; make room")
+        return take(batches)
+
+    monkeypatch.setattr(parts.store, "intake_many", intake_many)
+
+    async def work():
+        nonlocal full
+        task = asyncio.create_task(parts.intake.run())
+        for payload in payloads(made[:5]):
+            parts.hear("record", payload)
+        await asyncio.sleep(0.3)
+        assert "make room" in parts.live.troubles["store"] and parts.line.acks == []
+        for payload in payloads(made[5:]):
+            parts.hear("record", payload)
+        full = False
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(work())
+    assert parts.live.troubles == {} and entries(parts) == made
+    assert parts.line.acks[-1][2] == 10 and parts.intake.committer.pending == 0
+
+
+def test_more_than_there_is_room_for_comes_again(parts, monkeypatch):
+    made = journal(19)
+    monkeypatch.setattr(committing, "PENDING_MOST", 8)
+
+    async def work():
+        await parts.take(made)
+        assert parts.line.acks[-1][2] == 8
+        await parts.take(made[8:16])
+        await parts.take(made[16:])
+
+    run(work())
+    assert parts.intake.committer.counts["dropped"] == 12 and entries(parts) == made
+
+
+def test_records_on_which_the_store_stumbles_do_not_stop_the_others(parts, monkeypatch):
+    take = parts.store.intake_many
+
+    def intake_many(batches):
+        if OTHER in batches:
+            raise RuntimeError("a defect")
+        return take(batches)
+
+    monkeypatch.setattr(parts.store, "intake_many", intake_many)
+
+    async def work():
+        for payload in payloads(journal(3)):
+            parts.hear("record", payload, box=OTHER)
+        await parts.take(journal(3))
+
+    run(work())
+    assert [box for box, *_ in parts.line.acks] == [BOX]
+    assert parts.intake.committer.counts["failed"] == 1 and parts.intake.committer.pending == 0
+
+
+def test_a_live_record_of_a_stage_becomes_an_alarm_although_a_gap_held_it_up(parts, monkeypatch):
+    monkeypatch.setattr("noisewarden.taking.time.time", lambda: START_S + 10)
+    made = Journal()
+    for second in range(3):
+        made.add("fault", uptime_ms=second, unix_s=START_S, text="x")
+    add_stage(made, 1, at_s=10, unix_s=START_S + 10)
+
+    async def work():
+        await parts.take([*made[:2], made[3]])
+        assert parts.incidents.list() == []
+        await parts.take(made[2:3], live=False)
+
+    run(work())
+    [(event, data)] = parts.told
+    assert event == "incident" and data["alarm"] and data["opened_seq"] == 4
+
+
+def test_the_jumping_clock_of_the_laptop_changes_no_record_and_no_ack(parts, monkeypatch):
+    made = journal(9)
+    times = iter([START_S, 0, 4e9, START_S - 86_400, 2e9] * 100)
+    monkeypatch.setattr("time.time", lambda: next(times))
+
+    async def work():
+        for at in range(0, 10, 2):
+            parts.hear("reading", READING)
+            await parts.take(made[at : at + 2])
+
+    run(work())
+    assert [seq for _, _, seq, _ in parts.line.acks] == [2, 4, 6, 8, 10]
+    assert entries(parts) == made
+
+
+# Who is heard.
+
+
+def test_a_box_that_is_registered_while_it_speaks_is_heard_from_its_first_word(parts, monkeypatch):
+    monkeypatch.setattr(intake, "KNOW_AGAIN_AFTER_S", 0.05)
+    made = journal(3)
+
+    async def work():
+        task = asyncio.create_task(parts.intake.run())
+        parts.hear("state", told_state(made), box="new-03")
+        for payload in payloads(made):
+            parts.hear("record", payload, box="new-03")
+        parts.hear("reading", reading(), box="stranger")
+        admit(parts.register, "new-03")
+        await asyncio.sleep(0.3)
+        parts.register.revoke("new-03")
+        await asyncio.sleep(0.2)
+        parts.hear("reading", reading(), box="new-03")
+        await asyncio.sleep(0.2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(work())
+    assert entries(parts, "new-03") == made
+    assert parts.intake.counts["unknown"] == 2 and parts.live.boxes() == ["new-03"]
+    assert parts.live.box("new-03")["reading"] is None
+
+
+def test_strangers_find_an_end(parts):
+    for number in range(intake.STRANGERS_MOST + 5):
+        parts.hear("reading", READING, box=f"stranger-{number}")
+    assert parts.intake.counts["unknown"] == 5 and parts.live.boxes() == []
+
+
+def test_what_the_broker_had_kept_is_no_sign_of_life(parts):
+    async def work():
+        parts.hear("state", STATE, retained=True)
+        parts.hear("reading", READING, retained=True)
+        parts.hear("result", {"id": "x", "outcome": "done", "detail": ""}, retained=True)
+        await parts.step()
+
+    run(work())
+    assert parts.live.silent(BOX) and parts.live.box(BOX)["state"] == STATE
+    assert parts.intake.counts["damaged"] == 2
+    assert parts.line.acks == [(BOX, 1, 0, [])]
+
+
+# What does not count.
+
+BAD = [
+    ("reading", READING | {"laeq": "71"}),
+    ("reading", READING | {"laeq": True}),
+    ("reading", READING | {"laeq": 1e300}),
+    ("reading", READING | {"stage": 4}),
+    ("reading", READING | {"flags": ["<script>"]}),
+    ("reading", READING | {"flags": [["dead"]]}),
+    ("reading", READING | {"colour": "blue"}),
+    ("reading", READING | {"shown": "x" * 200}),
+    ("reading", READING | {"n": -1}),
+    ("reading", [READING]),
+    ("reading", b'{"laeq": NaN}'),
+    ("reading", b'{"laeq": 1e999}'),
+    ("reading", b"[" * 5000),
+    ("reading", b"\xff"),
+    ("reading", json.dumps(READING | {"more": "x" * 9000}).encode()),
+    ("state", STATE | {"boot": None}),
+    ("state", STATE | {"records": [1]}),
+    ("state", STATE | {"records": [1, -1]}),
+    ("availability", b"onlin"),
+    ("result", {"id": 5, "outcome": "done", "detail": ""}),
+    ("result", {"id": "x", "outcome": "maybe", "detail": ""}),
+    ("ack", {"seq": 1}),
+    ("reading/x", READING),
+]
+
+
+@pytest.mark.parametrize(("name", "payload"), BAD)
+def test_a_damaged_payload_is_counted_and_goes_no_further(parts, name, payload):
+    parts.hear(name, payload)
+    assert parts.intake.counts == {"damaged": 1}
+    assert parts.live.boxes() == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seq": 2},
+        {"seq": True},
+        {"after": 1},
+        {"after": -1},
+        {"live": 1},
+        {"data": "!!"},
+        {"mac": "AAAA"},
+        {"previous": None},
+    ],
+)
+def test_a_damaged_record_is_counted_and_not_acknowledged(parts, changes):
+    async def work():
+        parts.hear("record", payloads(journal(0))[0] | changes)
+        await parts.step()
+
+    run(work())
+    assert parts.intake.counts == {"damaged": 1} and parts.line.acks == []
+
+
+def test_what_a_newer_box_says_of_itself_is_kept_as_far_as_it_is_short():
+    more = {
+        "signal": -61.5,
+        "uplink": {"dropped": 0, "deep": {"a": 1}},
+        "long": "x" * 200,
+        "many": list(range(50)),
+        "nothing": math.nan,
+    }
+    kept = messages.state(STATE | more)
+    assert kept == STATE | {"signal": -61.5, "uplink": {"dropped": 0}}
+
+
+JUNK = (None, True, -1, 1 << 70, 1e308, math.nan, "", "\ud800", "x" * 300, [], [[]], {}, {"a": {}})
+GOOD = {
+    "reading": READING,
+    "state": STATE,
+    "record": payloads(journal(0))[0],
+    "result": {"id": "x", "outcome": "done", "detail": ""},
+}
+
+
+@st.composite
+def spoilt(draw):
+    """A message that is right but for one thing; or no message at all."""
+    box = draw(st.sampled_from([BOX, OTHER, "stranger", "BAD BOX", ""]))
+    name = draw(st.sampled_from([*messages.NAMES, "ack", ""]))
+    good = GOOD.get(name, {})
+    data = json.dumps(good | {draw(st.sampled_from([*good, "x"])): draw(st.sampled_from(JUNK))})
+    data, at, how = data.encode(), draw(st.integers(0, 400)), draw(st.integers(0, 258))
+    if how == 258:
+        data = draw(st.binary(max_size=60))
+    elif how == 257:
+        data = data[:at]
+    elif how < 256 and at < len(data):
+        data = data[:at] + bytes((how,)) + data[at + 1 :]
+    return f"noisewarden/{box}/{name}", data, draw(st.booleans())
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(many=st.lists(spoilt(), min_size=250, max_size=250))
+def test_ten_thousand_bad_payloads_leave_it_serving(parts, many):
+    async def work():
+        for topic, data, retained in many:
+            parts.intake.hear_topic(parts.line, topic, data, retained)
+        parts.hear("reading", reading())
+        await parts.step()
+        parts.live.step()
+        await asyncio.sleep(0.01)
+
+    run(work())
+    assert parts.live.box(BOX)["reading"]["laeq"] == 71.25
+    assert parts.intake.counts["failed"] == 0 and parts.intake.committer.counts["failed"] == 0
+    for box in parts.live.boxes():
+        json.dumps(parts.live.box(box), allow_nan=False)
+
+
+def test_the_names_of_filters():
+    assert intake.filters() == [wire.topic("+", name) for name in messages.NAMES]
+    assert intake.filters(shared=True, records_only=True) == [
+        "$share/intake/noisewarden/+/record",
+        "noisewarden/+/state",
+    ]

@@ -1,0 +1,106 @@
+"""Several processes on one database, and a server that goes away: SQLite and real PostgreSQL."""
+
+import multiprocessing
+import random
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import pytest
+import sqlalchemy as sql
+from host.fakebox import KEY, journal
+from noisewarden.database import Database
+from noisewarden.errors import UserError
+from noisewarden.schema import boxes
+from noisewarden.store import Batch, Store
+
+pytest_plugins = ["postgres"]
+
+PROCESSES = 4
+BOXES = tuple(f"box-{number}" for number in range(5))
+MINUTES = 60
+
+
+def arrivals():
+    made = journal(MINUTES, timeless=20)
+    return [(entry, entry[0] - 1) for entry in made]
+
+
+def take_some(url: str, chance: int) -> int:
+    """What one process does: half of the records of each box, in any order, some twice; returns
+    how many were new to the store."""
+    lot = random.Random(chance)
+    told = arrivals()
+    own = {box: lot.sample(told, len(told) // 2) for box in BOXES}
+    new = 0
+    with Database(url) as database:
+        store = Store(database)
+        while any(own.values()):
+            some = lot.sample(BOXES, 3)
+            batches = {box: Batch(own[box][:4], (KEY,)) for box in some}
+            new += sum(done.new for done in store.intake_many(batches).values())
+            for box in some:
+                own[box] = own[box][4:]
+    return new
+
+
+def test_processes_that_share_boxes_store_each_record_once(database_url):
+    url = database_url.render_as_string(hide_password=False)
+    # Fresh processes: each opens the empty database, and one makes the tables.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        new = sum(pool.map(partial(take_some, url), range(PROCESSES)))
+    told = arrivals()
+    with Database(database_url) as database:
+        store = Store(database)
+        came = {box: [row.seq for row in store.records(box)] for box in BOXES}
+        assert new == sum(map(len, came.values()))
+        for box, seqs in came.items():
+            assert seqs == sorted(set(seqs)) and len(seqs) > MINUTES // 2
+            hole = next((n for n in range(1, MINUTES + 2) if n not in seqs), MINUTES + 2)
+            assert store.held(box) == hole - 1
+            assert store.chain(box) == {"verified": len(seqs), "broken": 0, "unverified": 0}
+            store.intake(box, told, KEY)
+            assert store.held(box) == MINUTES + 1 and store.gaps(box) == []
+            entries = [(row.seq, row.data, row.mac, row.previous) for row in store.records(box)]
+            assert entries == [entry for entry, _ in told]
+            assert None not in {row.unix_s for row in store.records(box)}
+            assert store.conflicts(box) == []
+
+
+def cut(postgresql, url):
+    """As a server that restarts does to its sessions."""
+    postgresql.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = '{url.database}' AND pid <> pg_backend_pid()"
+    )
+
+
+def test_a_server_that_was_away_is_found_again(postgresql, postgresql_url):
+    told = arrivals()
+    with Database(postgresql_url) as database:
+        store = Store(database)
+        store.intake("a", told[:5], KEY)
+        cut(postgresql, postgresql_url)
+        assert store.intake("a", told[5:], KEY).held == len(told)
+
+
+def test_a_server_that_goes_away_in_a_transaction_is_one_line_and_nothing_is_half_done(
+    postgresql, postgresql_url
+):
+    with Database(postgresql_url) as database:
+        with (
+            pytest.raises(UserError, match="the database refuses") as refusal,
+            database.transaction() as connection,
+        ):
+            connection.execute(sql.insert(boxes).values(box="a", held=1))
+            cut(postgresql, postgresql_url)
+            connection.execute(sql.insert(boxes).values(box="b", held=1))
+        assert "\n" not in str(refusal.value) and "start the database" in str(refusal.value)
+        with database.reading() as connection:
+            assert connection.execute(sql.select(boxes)).all() == []
+
+
+def test_a_database_that_does_not_exist_is_told_in_one_line(postgresql):
+    with pytest.raises(UserError, match="create it, or correct its URL") as refusal:
+        Database(postgresql.url("nowhere"))
+    assert "\n" not in str(refusal.value) and "nowhere" in str(refusal.value)
