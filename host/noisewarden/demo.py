@@ -114,7 +114,7 @@ class DemoBox:
     def _collect(self) -> None:
         try:
             with Console(self.port) as console, Database.in_folder(self._folder) as database:
-                collector = Collector(console, Store(database), self._key)
+                collector = Collector(console, Store(database), lambda box: (self._key,))
                 collector.attach()
                 while not self._stop.is_set():
                     collector.follow(self._take_reading, seconds=1.0)

@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 from noisewarden.errors import UserError
 from noisewarden.virtual import chip
+from noisewarden.virtual.air import Air
 from noisewarden.virtual.fast import BoxStopped, run_fast
-from system.boxes import LISTENER, MICROPHONE, Log, box, flash, processes, ramp, run, until
+from system.boxes import (
+    LISTENER,
+    MICROPHONE,
+    Log,
+    Terminal,
+    box,
+    flash,
+    processes,
+    ramp,
+    run,
+    until,
+)
 
 # Virtual time.
 
@@ -237,7 +249,7 @@ print(len(esp32.idf_heap_info(esp32.HEAP_DATA)[0]))
 station = network.WLAN(network.WLAN.IF_STA)
 station.active(True)
 station.connect("street", "secret")
-print(station.isconnected(), station.status() == network.STAT_NO_AP_FOUND)
+print(station.isconnected(), station.status() == network.STAT_CONNECTING)
 memory = machine.RTC().memory
 memory(b"x" * 2048)
 print(len(memory()))
@@ -251,6 +263,42 @@ memory(b"x" * 2049)
 
 
 # Real time.
+
+
+RADIO = """
+import network, time
+wlan = network.WLAN(network.WLAN.IF_STA)
+wlan.active(True)
+wlan.config(reconnects=0)
+while True:
+    wlan.connect("street", "a long password")
+    try:
+        wlan.connect("street", "a long password")
+    except OSError as error:
+        print(error)
+    time.sleep(0.5)
+    print("status", wlan.status())
+    while wlan.isconnected():
+        time.sleep(0.01)
+    print("then", wlan.status())
+    wlan.disconnect()
+    time.sleep(0.2)
+"""
+"""A main.py that tries for ever, and calls `connect` once too often."""
+
+
+def test_the_radio_finds_what_is_in_the_air(tmp_path: Path) -> None:
+    air = Air()
+    with box(tmp_path, RADIO, air=air) as running, Terminal(running.port) as terminal:
+        terminal.expect("Wifi Internal Error")
+        terminal.expect("status 201")
+        air.network("street", "another one")
+        terminal.expect("status 202")
+        air.network("street", "a long password")
+        terminal.expect("status 1010")
+        air.silence()
+        terminal.expect("then 200")
+        terminal.expect("status 201")
 
 
 def test_no_frame_is_lost_while_the_box_listens(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""What may be asked of a box from afar: by the box's own rules, before it is bothered."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from noisewarden.firmware import commands as box_commands
+from noisewarden.firmware import config as box_config
+from noisewarden.station.people import Refused
+
+ACTIONS = (
+    "spotlight_on",
+    "spotlight_off",
+    "show",
+    "identify",
+    "set_config",
+    "set_time",
+    "self_test",
+    "reboot",
+)
+BODY_MOST_BYTES = 3500
+"""So much fits a line of the console, and a packet of the box when it is sealed."""
+
+_OWN_KEYS = {"id", "counter", "expires", "action", "by"}
+
+
+class _Anything:
+    """Stands for a box that does whatever it is asked: only the request itself can be refused."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: None
+
+    def set_config(self, config: dict[str, Any]) -> None:
+        problems = box_config.problems(config)
+        if problems:
+            raise box_commands.Refused("; ".join(problems))
+
+
+def check(box: str, action: str, arguments: dict[str, Any]) -> None:
+    """Refused when the box would refuse it, whatever state it is in."""
+    if action not in ACTIONS:
+        raise Refused("action", f"{action}: is none of {', '.join(ACTIONS)}")
+    if _OWN_KEYS & arguments.keys():
+        raise Refused("arguments", f"{action}: {', '.join(_OWN_KEYS)} are no arguments; leave out")
+    if len(json.dumps(arguments).encode()) > BODY_MOST_BYTES:
+        raise Refused("arguments", f"{action}: more than {BODY_MOST_BYTES} bytes; shorten it")
+    rules = box_commands.Commands(_Anything(), _Anything())
+    result = rules.run(arguments | {"id": 1, "action": action})
+    if result["outcome"] == "refused":
+        raise Refused("arguments", f"{action}: {result['detail']}; correct it")
+    config = arguments.get("config")
+    if isinstance(config, dict) and config.get("box") != box:
+        raise Refused("arguments", f"{action}: a box's id is changed over USB alone; leave {box}")

@@ -1,0 +1,125 @@
+"""Brings the table of incidents to what the journals say, whatever people have done meanwhile."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sql
+
+from noisewarden.schema import boxes, incidents, interventions, records
+from noisewarden.stages import STAGES
+from noisewarden.station.courses import Change, Course, Moment, courses
+
+LIVE_S = 60
+"""An older record raises no alarm and sends nobody out."""
+
+KINDS = ("stage", "boot")
+_UNSETTLED_MOST = 8
+"""Incidents of a box that a new record may still change: times resolved, ends found."""
+
+Incident = dict[str, Any]
+"""The columns of its row."""
+
+
+def settle(
+    connection: sql.Connection, box: str, since: int, live: Mapping[int, bool]
+) -> tuple[list[tuple[Incident, bool]], bool]:
+    """(the incidents that changed, each with whether it is an alarm; whether one goes on)."""
+    # The row is held until the end: another process may take in the same box.
+    held = connection.scalar(sql.select(boxes.c.held).where(boxes.c.box == box).with_for_update())
+    if not held:
+        return [], False
+    newest = (
+        sql.select(incidents)
+        .where(incidents.c.box == box)
+        .order_by(incidents.c.opened_seq.desc())
+        .limit(_UNSETTLED_MOST)
+    )
+    known = {row.opened_seq: dict(row._mapping) for row in connection.execute(newest)}
+    unsettled = [
+        seq for seq, row in known.items() if row["ended_s"] is None or row["opened_s"] is None
+    ]
+    first = min(unsettled, default=max(known, default=0))
+    c = records.c
+    rows = connection.execute(
+        sql.select(c.seq, c.boot, c.uptime_ms, c.unix_s, c.stage, c.received_s)
+        .where(c.box == box, c.kind.in_(KINDS), c.seq.between(first, held))
+        .order_by(c.seq)
+    )
+    changes = [_change(row, live.get(row.seq)) for row in rows]
+    last = connection.execute(
+        sql.select(c.seq, c.boot, c.uptime_ms, c.unix_s)
+        .where(c.box == box, c.seq <= held)
+        .order_by(c.seq.desc())
+        .limit(1)
+    ).one()
+    found = list(courses(changes, Moment(*last)))
+    told = [
+        _settle(connection, box, known.get(course.opened.seq), course, since) for course in found
+    ]
+    return [change for change in told if change], bool(found) and not found[-1].ended
+
+
+def _change(row: Any, said_live: bool | None) -> Change:
+    """`said_live`: what the box said, None when it is not known any more."""
+    if row.unix_s is None:
+        live = bool(said_live)
+    else:
+        live = said_live is not False and row.received_s - row.unix_s <= LIVE_S
+    return Change(row.seq, row.boot, row.uptime_ms, row.unix_s, row.stage or 0, live)
+
+
+def _settle(
+    connection: sql.Connection, box: str, known: Incident | None, course: Course, since: int
+) -> tuple[Incident, bool] | None:
+    """Brings an incident's row to what the journal says; None when it says nothing new."""
+    came_live = [change for change in course.loud if change.live and change.seq > since]
+    values = {
+        "opened_s": course.opened.unix_s,
+        "calmed_s": course.calmed_s,
+        "ended_s": course.ended_s,
+        "stage": course.stage,
+        "live": bool(came_live) or bool(known and known["live"]),
+    }
+    if known is None:
+        new = values | {"box": box, "opened_seq": course.opened.seq, "outcome": ""}
+        row = connection.execute(sql.insert(incidents).values(new).returning(incidents)).one()
+        _note_rises(connection, box, row.id, course)
+        return dict(row._mapping), bool(came_live)
+    rises = [change for change in came_live if change in course.rises]
+    alarm = bool(came_live) and not known["live"]
+    alarm |= any(change.stage > known["stage"] for change in rises)
+    if rises and known["closed_s"] is not None:
+        # Loud again before it had ended: whoever closed it stands among the interventions.
+        alarm = True
+        values |= {"taken_by": None, "taken_s": None, "closed_by": None, "closed_s": None}
+        values["outcome"] = ""
+    _note_rises(connection, box, known["id"], course)
+    changed = known | values
+    if changed == known:
+        return None
+    connection.execute(sql.update(incidents).where(incidents.c.id == known["id"]).values(values))
+    return changed, alarm
+
+
+def _note_rises(connection: sql.Connection, box: str, incident: int, course: Course) -> None:
+    """The box's own interventions, each once: its reminder, its lamp, its call for an officer.
+
+    When a time was resolved, one may belong to another incident than was thought.
+    """
+    i = interventions.c
+    there = {
+        row.seq: row
+        for row in connection.execute(
+            sql.select(i.id, i.seq, i.incident, i.at_s)
+            .join_from(interventions, incidents)
+            .where(incidents.c.box == box, i.seq.in_([rise.seq for rise in course.rises]))
+        )
+    }
+    for rise in course.rises:
+        known = there.get(rise.seq)
+        own = {"incident": incident, "at_s": rise.unix_s}
+        if known is None:
+            own |= {"kind": STAGES[rise.stage], "seq": rise.seq, "note": "", "outcome": ""}
+            connection.execute(sql.insert(interventions).values(own))
+        elif (known.incident, known.at_s) != (incident, rise.unix_s):
+            connection.execute(sql.update(interventions).where(i.id == known.id).values(own))

@@ -1,0 +1,31 @@
+// Forms that the API answers, and its refusals beside them.
+
+/** Shows why something was refused; "" when all is well. */
+export function complain(place, text) {
+  place.textContent = text;
+  place.hidden = !text;
+}
+
+/** Does `work` and shows its refusal at `place`; true when it was done. */
+export async function attempt(place, work) {
+  complain(place, "");
+  try {
+    await work();
+    return true;
+  } catch (problem) {
+    complain(place, problem.message);
+    return false;
+  }
+}
+
+/** Hands the fields of a form to `work`, one call at a time. */
+export function handle(form, work) {
+  const place = form.querySelector('[role="alert"]');
+  const button = form.querySelector('button[type="submit"]');
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    await attempt(place, () => work(Object.fromEntries(new FormData(form))));
+    button.disabled = false;
+  });
+}

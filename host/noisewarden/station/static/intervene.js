@@ -1,0 +1,72 @@
+// Stepping in from afar: what is asked of the box, and at once what comes of it.
+
+import { get, post, remove } from "./api.js";
+import { describe, trail } from "./commands.js";
+import { attempt, complain, handle } from "./forms.js";
+import { outcome } from "./what_if.js";
+import { t } from "./words.js";
+
+const IDENTIFY_S = 10;
+
+const part = (name) => document.querySelector(`[data-intervene="${name}"]`);
+
+export class Intervene {
+  constructor(id) {
+    this.id = id;
+    this.asked = null;
+    const trouble = part("trouble");
+    for (const form of document.querySelectorAll("form[data-action]")) {
+      handle(form, ({ seconds, ...rest }) =>
+        this.ask(form.dataset.action, { ...rest, seconds: Number(seconds) }));
+    }
+    for (const button of document.querySelectorAll("[data-ask]")) {
+      const action = button.dataset.ask;
+      button.addEventListener("click", () => {
+        if (action === "reboot" && !confirm(t("box.reboot.ask"))) return;
+        attempt(trouble, () => this.ask(action, action === "identify" ? { seconds: IDENTIFY_S } : {}));
+      });
+    }
+    this.limit = part("limit");
+    handle(this.limit, async ({ limit, minutes }) => this.show(
+      await post(`/boxes/${id}/temporary-limit`, { limit: Number(limit), minutes: Number(minutes) })));
+    part("end").addEventListener("click", () => attempt(trouble, async () =>
+      this.show(await remove(`/boxes/${id}/temporary-limit`))));
+    part("try").addEventListener("click", () =>
+      attempt(this.limit.querySelector('[role="alert"]'), () => this.tryLimit()));
+  }
+
+  async ask(action, given) {
+    this.show(await post(`/boxes/${this.id}/commands`, { action, arguments: given }));
+  }
+
+  /** The command that was asked last on this page, as it is now. */
+  show(command) {
+    this.asked = command.id;
+    part("asked").replaceChildren(
+      describe(command), trail(command), command.detail);
+  }
+
+  heard(command) {
+    if (command.id === this.asked) this.show(command);
+  }
+
+  // A limit for a while.
+
+  async look() {
+    const { config, certain, temporary } = await get(`/boxes/${this.id}/configuration`);
+    this.config = config;
+    for (const field of this.limit.elements) field.disabled = !certain && field.type !== "button";
+    complain(part("unknown"), certain ? "" : t("limit.unknown"));
+    const holds = temporary.at(-1);
+    part("holds").hidden = !holds;
+    if (holds) part("until").textContent = t("limit.holds", { limit: holds.limit, until: holds.to });
+  }
+
+  async tryLimit() {
+    const { limit } = this.limit.elements;
+    if (!limit.reportValidity()) return;
+    const row = { days: "1234567", from: "00:00", to: "00:00", limit: Number(limit.value) };
+    const config = { ...this.config, schedule: { rows: [row], exceptions: [] } };
+    part("tried").replaceChildren(await outcome(this.id, config));
+  }
+}

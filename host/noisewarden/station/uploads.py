@@ -1,0 +1,108 @@
+"""Where the upload of a box's journal stands, and what an acknowledgement may say of it.
+
+A box whose flash was erased begins a journal anew, under numbers that the store has already. Its
+records are kept beside the first ones, as conflicts; so they are on disk and are acknowledged, by
+a count of their own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from noisewarden.firmware import wire
+from noisewarden.station.messages import Arrival, Payload
+from noisewarden.station.settling import KINDS
+from noisewarden.station.ways import Again
+from noisewarden.store import Gap, Intake
+
+AGAIN_MOST = 8
+AGAIN_RECORDS_MOST = 64
+"""Asked for at a time, so that a bad link does not carry the same records over and over."""
+
+
+class Upload:
+    """boot    of the box's present start, None while it has not told
+    held    the store has all that the box has up to here
+    anew    whether the journal began anew
+    """
+
+    def __init__(self) -> None:
+        self.boot: int | None = None
+        self.held = 0
+        self.anew = False
+        self._highest = 0
+        self._position = 0
+        self._first = 0
+        self._probe: int | None = None
+        self._settled = 0
+        self._news = 0
+        self._live: dict[int, bool] = {}
+
+    def told(self, state: Payload) -> None:
+        """The box says which start this is and, now and not by an old message, where it stands."""
+        self.boot = state["boot"]
+        if "records" in state:
+            self._first, newest = state["records"]
+            self.anew = self.anew or self.held > newest
+
+    def took(self, arrivals: Sequence[Arrival], result: Intake) -> None:
+        """These are on disk now."""
+        self.held = result.held
+        for arrival in arrivals:
+            seq = arrival.seq
+            self._highest = max(self._highest, seq)
+            if seq > self._settled:
+                self._live[seq] = arrival.live
+                if wire.header(arrival.entry[1])[0] in KINDS:
+                    self._news = max(self._news, seq)
+            if seq == self._probe:
+                self._probe = None
+                if result.conflicts:
+                    self.anew = True
+            if self.anew and arrival.after <= self._position < seq:
+                self._position = seq
+        if self._position >= self.held:
+            self.anew = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store has records above a gap."""
+        return self._highest > self.held and not self.anew
+
+    @property
+    def acknowledged(self) -> int:
+        return self._position if self.anew else self.held
+
+    def probe(self) -> Again:
+        """Once after `told`: the last record that is here, by which the box shows that its journal
+        is still the same."""
+        first, self._first = self._first, 0
+        if self.anew or not 1 <= first <= self.held:
+            return []
+        self._probe = self.held
+        return [(self.held, self.held)]
+
+    # What the incidents have not taken in yet.
+
+    def news(self, unsettled: bool) -> bool:
+        """Whether they should; `unsettled`: one is open, so that any record may end it."""
+        return self.held > self._settled and (unsettled or self._news > self._settled)
+
+    def settle(self) -> tuple[int, Mapping[int, bool]]:
+        """(up to where they have, what the box said of the records since: did each come live)."""
+        since, self._settled = self._settled, self.held
+        told = {seq: live for seq, live in self._live.items() if seq <= self.held}
+        for seq in told:
+            del self._live[seq]
+        return since, told
+
+
+def again(missing: Iterable[Gap]) -> Again:
+    """The first ranges of what a box can still fill."""
+    ranges: Again = []
+    left = AGAIN_RECORDS_MOST
+    for gap in missing:
+        last = min(gap.last, gap.first + left - 1)
+        ranges.append((gap.first, last))
+        left -= last - gap.first + 1
+        if not left or len(ranges) == AGAIN_MOST:
+            break
+    return ranges

@@ -1,0 +1,59 @@
+"""What happens, to whoever looks: server-sent events, one stream a page."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from noisewarden.station.web.problems import Problem, answers
+from noisewarden.station.web.security import TheStation, Viewer, visitor
+
+router = APIRouter(tags=["boxes"])
+
+STREAMS_MOST = 500
+QUIET_S = 1.0
+"""After so long without an event a comment goes out, which finds a reader that has gone."""
+CHECK_S = 2.0
+"""How long a stream may outlive its session."""
+RECONNECT_MS = 2000
+
+
+class EventStream(StreamingResponse):
+    media_type = "text/event-stream"
+
+
+@router.get("/stream", responses=answers(401, 403, 503), response_class=EventStream)
+async def stream(request: Request, station: TheStation, found: Viewer) -> StreamingResponse:
+    """Server-sent events: readings, state, incident, command, health; lost when some were lost.
+
+    Look at /boxes after the stream is open, and again after `lost`: then nothing is missed.
+    """
+    open_streams = request.app.state.streams
+    if len(open_streams) >= STREAMS_MOST:
+        raise Problem(503, "busy", "stream: too many pages are open; close some")
+    return EventStream(_events(request, station))
+
+
+async def _events(request: Request, station: TheStation) -> AsyncIterator[str]:
+    state = request.app.state
+    me = object()
+    state.streams.add(me)
+    try:
+        async with station.live.subscribe() as reader:
+            yield f"retry: {RECONNECT_MS}\n\n"
+            checked = time.monotonic()
+            while not state.ending:
+                try:
+                    event, data = await asyncio.wait_for(anext(reader), QUIET_S)
+                    yield f"event: {event}\ndata: {data}\n\n"
+                except TimeoutError:
+                    yield ":\n\n"
+                if time.monotonic() - checked > CHECK_S:
+                    checked = time.monotonic()
+                    if await run_in_threadpool(visitor, request) is None:
+                        return
+    finally:
+        state.streams.discard(me)

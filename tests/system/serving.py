@@ -1,0 +1,92 @@
+"""`noisewarden serve` as a process, and what its boxes and its first administrator do with it."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from noisewarden.database import Database
+from noisewarden.register import Register, Registration
+from noisewarden.station.authority import Authority
+from served import ADMIN, PASSWORD, Visitor
+from system.boxes import until
+
+NOISEWARDEN = Path(sys.executable).with_name("noisewarden")
+LOOPBACK = ("--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
+_STARTS_WITHIN_S = 20
+_ENDS_WITHIN_S = 15
+
+
+class Serving:
+    """A context manager: serves from its entry to its exit, on free ports of loopback.
+
+    url    of its pages
+    port   of its broker
+    setup  the set-up link, "" when none was printed
+    said   lines of its output; `complaints` of its error stream, once it has ended
+    """
+
+    def __init__(self, folder: Path, *options: str, **process: Any) -> None:
+        self.folder = folder
+        self.authority = Authority.in_folder(folder)
+        self.tls = False
+        self.complaints: list[str] = []
+        self._command = [NOISEWARDEN, "serve", "--data", str(folder), *LOOPBACK, *options]
+        self._options = process
+
+    def __enter__(self) -> Self:
+        self.said: list[str] = []
+        log = self.folder.with_suffix(".log")
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                self._command, stdout=out, stderr=subprocess.PIPE, text=True, **self._options
+            )
+
+        def serves() -> bool:
+            self.said = log.read_text().splitlines()
+            return len(self.said) > 1 or self.process.poll() is not None
+
+        until(serves, lambda: "serve says nothing", _STARTS_WITHIN_S)
+        if self.process.poll() is not None:
+            raise AssertionError(self.process.communicate()[1])
+        self.said = log.read_text().splitlines()
+        self.url, self.setup = self._line("pages "), self._line("set up ")
+        self.port = int(self._line("boxes ").rpartition(":")[2] or 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end(signal.SIGTERM)
+
+    def end(self, sign: signal.Signals) -> int:
+        """Its exit code."""
+        self.process.send_signal(sign)
+        _, complaints = self.process.communicate(timeout=_ENDS_WITHIN_S)
+        self.complaints = complaints.splitlines()
+        return self.process.returncode
+
+    def _line(self, start: str) -> str:
+        found = [line for line in self.said if line.startswith(start)]
+        return found[0].removeprefix(start).strip() if found else ""
+
+    def administrator(self) -> Visitor:
+        """Follows the set-up link as its page does, and logs in."""
+        token = re.fullmatch(rf"{re.escape(self.url)}/welcome#(\S+)", self.setup)
+        assert token, self.said
+        visitor = Visitor(self)
+        account = {"token": token[1], "name": ADMIN, "password": PASSWORD}
+        assert visitor.post("/api/v1/invitation/acceptance", json=account).status_code == 204
+        assert visitor.log_in(ADMIN).status_code == 204
+        return visitor
+
+
+def register(folder: Path, box: str, secret: bytes) -> None:
+    """Makes a box known to the station of a folder, as `provision --data` does."""
+    with Database.in_folder(folder) as database:
+        Register(database).add(
+            Registration.of_secret(
+                secret, box=box, place=f"{box}, at the gate", board="virtual", serial="00"
+            )
+        )
