@@ -12,13 +12,11 @@ from typing import Any
 
 from noisewarden.boxclock import BoxClock, Reading
 from noisewarden.chain import Keys
-from noisewarden.console import Console
+from noisewarden.console import ANSWER_WITHIN_S, Console
 from noisewarden.errors import UserError
 from noisewarden.firmware import evidence
 from noisewarden.store import Entry, Store
 
-ANSWER_WITHIN_S = 10.0
-"""A box says something each second, and is back within so long from a reset."""
 ASK_AGAIN_AFTER_S = 2.0
 TRIES = 3
 
@@ -69,16 +67,7 @@ class Collector:
 
     def attach(self) -> None:
         """Finds the box by its first message, and asks for its records."""
-        deadline = time.monotonic() + ANSWER_WITHIN_S
-        while (message := self._console.receive(1.0)) is None:
-            if self._console.prompt:
-                raise UserError(
-                    f"{self._console.port}: the box's app does not run, its prompt answers; "
-                    "press Ctrl-D in a terminal, or reset the box"
-                )
-            if time.monotonic() > deadline:
-                raise UserError(f"{self._console.port}: {self._silence()}")
-            self._console.press_enter()
+        message = self._console.meet()
         self.box = message[0]
         self._keys = self._keys_of(self.box)
         if self._keys:
@@ -269,9 +258,3 @@ class Collector:
             result = self._store.intake(self.box, batch, *self._keys)
             self.new += result.new
             self.known += result.known
-
-    def _silence(self) -> str:
-        seen = self._console.last_words
-        if seen:
-            return f"no box there, only “{seen}”; name another port, or deploy the box"
-        return "nothing answers; is it the right port, and a cable that carries data?"

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import serial
@@ -11,7 +12,10 @@ from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 
 BAUD = 115_200
+ANSWER_WITHIN_S = 10.0
+"""A box says something each second, and is back within so long from a reset."""
 _WRITE_TIMEOUT_S = 5.0
+_LOOK_AGAIN_S = 0.2
 _SHOWN_CHARS = 60
 
 Message = tuple[str, str, dict[str, Any]]
@@ -71,6 +75,25 @@ class Console:
                 self._received.clear()
                 self.corrupt += 1
 
+    def meet(self) -> Message:
+        """The first message of the box that is there. UserError when none is, or none runs."""
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while (message := self.receive(1.0)) is None:
+            if self.prompt:
+                raise UserError(
+                    f"{self.port}: the box's app does not run, its prompt answers; "
+                    "press Ctrl-D in a terminal, or reset the box"
+                )
+            if time.monotonic() > deadline:
+                raise UserError(f"{self.port}: {self._silence()}")
+            self.press_enter()
+        return message
+
+    def _silence(self) -> str:
+        if seen := self.last_words:
+            return f"no box there, only “{seen}”; name another port, or deploy the box"
+        return "nothing answers; is it the right port, and a cable that carries data?"
+
     @property
     def prompt(self) -> bool:
         """Whether the last thing there is MicroPython's prompt."""
@@ -109,3 +132,24 @@ class Console:
 
     def _vanished(self) -> Vanished:
         return Vanished(f"{self.port}: the box is gone, its cable or its power; plug it in again")
+
+
+def after_restart(
+    port: str, within_s: float, wanted: Callable[[Message], bool] = lambda message: True
+) -> tuple[Message | None, str]:
+    """(the first wanted message of a box that was restarted, what else it said). A port that is
+    part of the chip goes and comes back with it."""
+    deadline = time.monotonic() + within_s
+    words = ""
+    while (left_s := deadline - time.monotonic()) > 0:
+        try:
+            with Console(port) as console:
+                message = console.receive(left_s)
+                words = console.last_words
+        except UserError as error:
+            words = str(error)
+            time.sleep(_LOOK_AGAIN_S)
+            continue
+        if message and wanted(message):
+            return message, words
+    return None, words or "not a word from it"

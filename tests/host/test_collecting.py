@@ -15,7 +15,7 @@ from host.fakebox import (
     console_that_says,
     journal,
 )
-from noisewarden import boxclock, collecting
+from noisewarden import boxclock, collecting, console
 from noisewarden.collecting import Collector
 from noisewarden.console import Console
 from noisewarden.database import Database
@@ -26,7 +26,8 @@ from noisewarden.store import Store
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch):
     monkeypatch.setattr(collecting, "ASK_AGAIN_AFTER_S", 0.4)
-    monkeypatch.setattr(collecting, "ANSWER_WITHIN_S", 1.5)
+    for module in (collecting, console):
+        monkeypatch.setattr(module, "ANSWER_WITHIN_S", 1.5)
 
 
 @pytest.fixture

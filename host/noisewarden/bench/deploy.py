@@ -6,7 +6,6 @@ they are complete, here and at every start of the box. Nothing else on the flash
 
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from noisewarden.bench.manifest import MANIFEST, Files, digests, manifest
 from noisewarden.bench.tools import FULL, Tool, ToolFailed, Unreachable
-from noisewarden.console import Console
+from noisewarden.console import after_restart
 from noisewarden.errors import UserError
 from noisewarden.paths import FIRMWARE
 
@@ -207,28 +206,14 @@ class Deployment:
             self._tool.send(folder, [_NEXT + path for path in paths], lambda path: on_files(1))
 
     def _hear(self, report: Report) -> None:
-        """Waits for the box's first message. A port that is part of the chip goes and comes back
-        with it."""
-        deadline = time.monotonic() + REPORTS_WITHIN_S
-        words = ""
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                with Console(self._tool.port) as console:
-                    message = console.receive(left_s)
-                    words = console.last_words
-            except UserError as error:
-                words = str(error)
-                time.sleep(0.2)
-                continue
-            if message:
-                report.box, name, payload = message
-                report.firmware = payload["firmware"] if name == "state" else ""
-                return
-        raise UserError(
-            f"{self._tool.port}: the new version is in place, but the box does not report itself "
-            f"({words or 'not a word from it'}); press its reset button without holding the "
-            "safe-mode button"
-        )
+        message, words = after_restart(self._tool.port, REPORTS_WITHIN_S)
+        if message is None:
+            raise UserError(
+                f"{self._tool.port}: the new version is in place, but the box does not report "
+                f"itself ({words}); press its reset button without holding the safe-mode button"
+            )
+        report.box, name, payload = message
+        report.firmware = payload["firmware"] if name == "state" else ""
 
 
 def obstacle(survey: Survey, board: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from noisewarden.bench.tools import Tool, ToolFailed
-from noisewarden.console import Console
+from noisewarden.console import after_restart
 from noisewarden.errors import UserError
 from noisewarden.firmware import config as settings
 from noisewarden.firmware import uplink
@@ -255,24 +255,14 @@ class Provisioning:
     def _hear(self) -> None:
         """Waits until the box says something under its new id."""
         wanted = self._config["box"]
-        deadline = time.monotonic() + REPORTS_WITHIN_S
-        words = ""
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                with Console(self._tool.port) as console:
-                    message = console.receive(left_s)
-                    words = console.last_words
-            except UserError as error:
-                words = str(error)
-                time.sleep(0.2)
-                continue
-            if message and message[0] == wanted:
-                return
-        raise UserError(
-            f"{self._tool.port}: the box does not report itself as {wanted} "
-            f"({words or 'not a word from it'}); press its reset button without holding the "
-            "safe-mode button, and provision it again"
+        message, words = after_restart(
+            self._tool.port, REPORTS_WITHIN_S, lambda message: message[0] == wanted
         )
+        if message is None:
+            raise UserError(
+                f"{self._tool.port}: the box does not report itself as {wanted} ({words}); press "
+                "its reset button without holding the safe-mode button, and provision it again"
+            )
 
 
 def _script(body: str, **values: Any) -> str:

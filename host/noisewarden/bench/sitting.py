@@ -12,11 +12,8 @@ from queue import Empty, Queue
 from typing import Any
 
 from noisewarden.bench.calibration.procedure import Reading
-from noisewarden.console import Console
+from noisewarden.console import ANSWER_WITHIN_S, Console
 from noisewarden.errors import UserError
-
-ANSWER_WITHIN_S = 10.0
-"""A box says something each second, and is back within so long from a reset."""
 
 COMPARE_S = 600
 """Longer than a level takes; each begins it anew. Without the bench the box ends it by itself."""
@@ -49,7 +46,7 @@ class Sitting:
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> "Sitting":
-        self.box = self._meet()
+        self.box = self._console.meet()[0]
         self._listener.start()
         try:
             self._begin()
@@ -107,27 +104,6 @@ class Sitting:
         while (result := self._next("result"))["id"] != identity:
             pass
         return result["outcome"], result["detail"]
-
-    def _meet(self) -> str:
-        """The id of the box that speaks there; UserError when none does."""
-        port, console = self._console.port, self._console
-        deadline = time.monotonic() + ANSWER_WITHIN_S
-        while (message := console.receive(1.0)) is None:
-            if console.prompt:
-                raise UserError(
-                    f"{port}: the box's app does not run, its prompt answers; press Ctrl-D in a "
-                    "terminal, or reset the box"
-                )
-            if time.monotonic() > deadline:
-                seen = console.last_words
-                raise UserError(
-                    f"{port}: no box there, only “{seen}”; name another port, or deploy the box"
-                    if seen
-                    else f"{port}: nothing answers; is it the right port, and a cable that "
-                    "carries data?"
-                )
-            console.press_enter()
-        return message[0]
 
     def _begin(self) -> None:
         # At the turn of a second, since that is how finely a box is told the time.

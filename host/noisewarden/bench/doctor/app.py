@@ -6,10 +6,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from noisewarden.boxclock import BoxClock
-from noisewarden.console import Console
+from noisewarden.console import ANSWER_WITHIN_S, Console
 from noisewarden.errors import UserError
 
-ANSWER_WITHIN_S = 10.0
 """A box says something each second; with a journal to read through, its start takes longer."""
 
 _LISTEN_S = 1.0

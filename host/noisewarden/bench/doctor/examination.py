@@ -11,12 +11,13 @@ from typing import Any
 from noisewarden import boards
 from noisewarden.bench.deploy import REPORTS_WITHIN_S
 from noisewarden.bench.doctor import chip, firmware, port, room, show, sound, uplink
-from noisewarden.bench.doctor.app import ANSWER_WITHIN_S, App, started_again
+from noisewarden.bench.doctor.app import App, started_again
 from noisewarden.bench.doctor.check import Check, from_error, passed, skipped
 from noisewarden.bench.doctor.prompt import Findings, Prompt
 from noisewarden.bench.doctor.technician import Technician
 from noisewarden.bench.manifest import bundle
 from noisewarden.bench.tools import Mpremote, ToolFailed, Unreachable
+from noisewarden.console import ANSWER_WITHIN_S
 from noisewarden.errors import UserError
 
 GROUPS = ("port", "chip", "firmware", "show", "network", "sound", "room")
