@@ -63,6 +63,17 @@ class Cluster:
         finally:
             self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def away(self, url: sql.URL) -> Iterator[None]:
+        """Nobody gets to this database meanwhile, and whoever was connected is no more."""
+        name = url.database
+        self.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        yield
+        self.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def run(self, statement: str) -> None:
         engine = sql.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

@@ -54,7 +54,6 @@ class App:
         board, config = setup.board, setup.config
         self._place = config["place"]
         self._files = setup.files
-        self._block = setup.block
         self._retained = retained
         self._cause = cause
         self._watch = watch
@@ -325,9 +324,7 @@ class App:
 
     async def _measure(self):
         self._stream = hal.microphone(self._pins)
-        microphone = Microphone(
-            self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ, self._block
-        )
+        microphone = Microphone(self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ)
         try:
             await microphone.run()
         finally:

@@ -9,22 +9,20 @@ from noisebox.kernels import BLOCK_FRAMES
 from noisebox.losses import Losses
 
 FRAME_BYTES = const(8)
-BLOCK_BYTES = BLOCK_FRAMES * FRAME_BYTES
 
 
 class Microphone:
     """Feeds `meter` from `stream`, and calls `on_second(second)` after each second.
 
-    In the same task, so that the number is on the matrix before the next block is read. `block` is
-    a bytearray of BLOCK_BYTES to work in.
+    In the same task, so that the number is on the matrix before the next block is read.
     """
 
-    def __init__(self, stream, meter, on_second, rate_hz, block):
+    def __init__(self, stream, meter, on_second, rate_hz):
         self._reader = asyncio.StreamReader(stream)
         self._meter = meter
         self._on_second = on_second
         self._losses = Losses(rate_hz)
-        self._block = block
+        self._block = bytearray(BLOCK_FRAMES * FRAME_BYTES)
         self._whole = memoryview(self._block)
 
     async def run(self):

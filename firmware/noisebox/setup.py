@@ -1,11 +1,9 @@
 """What the files of a box say, read once at the start by rooms that then leave the heap."""
 
-import gc
 import os
 import sys
 
 import noisebox
-from noisebox.microphone import BLOCK_BYTES
 
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
@@ -49,7 +47,6 @@ class Setup:
     calibration     (offset_db, until, void), see `config.calibration`
     network, ca     how the station is reached, see `uplink`; network is None for USB only
     secret          of this box, or None when it was never provisioned
-    block           for the microphone to work in
     problems        lines about bad files, whose last good copies or defaults hold
     """
 
@@ -65,6 +62,3 @@ class Setup:
             self.network, network_problems = uplink.load(files)
             self.ca, self.secret = uplink.ca(files), uplink.secret(files)
         self.problems += problems + network_problems
-        gc.collect()
-        # The largest piece of the heap, while it still has one: later it is in small ones.
-        self.block = bytearray(BLOCK_BYTES)

@@ -17,6 +17,8 @@ from noisebox.setup import Files, Setup
 
 BOARD = "board.json"
 
+_LOADING_BYTES = const(2048)
+
 TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
 """After Ctrl-C: time enough for a deploy, since nothing stops the watchdog."""
 
@@ -74,6 +76,9 @@ def _retry_later(retained):
 
 def _run(board, retained, cause, watch):
     app = None
+    # While the rooms come in, garbage is collected often: or what stays would lie scattered among
+    # it, and leave no piece of the heap that is large enough for the microphone's blocks.
+    gc.threshold(_LOADING_BYTES)
     try:
         setup = Setup(board, Files())
         gc.collect()
@@ -82,6 +87,7 @@ def _run(board, retained, cause, watch):
         gc.collect()
         app = App(setup, retained, cause, watch)
         del setup
+        gc.threshold(-1)  # from now on once a second, at a fixed moment
         asyncio.run(app.run())
     except KeyboardInterrupt:
         if app:

@@ -5,13 +5,14 @@ None may fail in the station (5xx), and every answer is one that the document pr
 
 import io
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
-from host.fakebox import BOX, KEY, journal
+from host.fakebox import BOX, KEY, START_S, journal
 from host.station_parts import add_stage, arrivals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from noisewarden.database import Database
 from noisewarden.station.audit import Audit, By
 from noisewarden.station.incidents import Incidents
 from noisewarden.station.people import ADMINISTRATOR, People
+from noisewarden.station.requests import ACTIONS
 from noisewarden.station.web.app import create_app
 from noisewarden.store import Store
 from PIL import Image
@@ -31,15 +33,16 @@ from schemathesis.specs.openapi.checks import (
 )
 from system.serving import Serving, register
 
-EXAMPLES = 30
+EXAMPLES = 20
 """Of each kind for each route."""
-PICTURES = 200
+PICTURES = 60
 
 STREAM = "/api/v1/stream"
 """It takes nothing that could be varied, and never ends."""
 
 THERE = {"box": BOX, "person": 1, "plan": 1, "incident": 1}
-"""What the station has. Most identifiers that fit the document are of nothing."""
+PERIOD = {"from": str(START_S), "to": str(START_S + 5400)}
+"""What the station has: what fits the document is mostly of nothing."""
 
 PROMISED = [
     not_a_server_error,
@@ -61,31 +64,36 @@ def document() -> dict[str, Any]:
     return create_app(SimpleNamespace(version="any")).openapi()  # type: ignore[arg-type]
 
 
-def operations() -> dict[str, Any]:
-    """Those of the document by name; a path may name what is there."""
+def operations() -> dict[str, schemathesis.APIOperation]:
+    """Those of the document by name."""
     made = document()
     made["paths"].pop(STREAM)
-    for operation in (each for path in made["paths"].values() for each in path.values()):
-        for parameter in operation.get("parameters", ()):
-            if parameter["in"] == "path" and parameter["name"] in THERE:
-                there = {"const": THERE[parameter["name"]]}
-                parameter["schema"] = {"anyOf": [there, parameter["schema"]]}
+    shapes = made["components"]["schemas"]
+    # The document does not tell which actions there are.
+    shapes["NewCommand"]["properties"]["action"] = {"enum": [*ACTIONS]}
+    # schemathesis 4.32.5 cannot read this of an answer.
+    del shapes["OutcomeOut"]["properties"]["changes"]["items"]["prefixItems"]
     config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
     schema = schemathesis.openapi.from_dict(made, config=config)
     return {each.ok().label: each.ok() for each in schema.get_all_operations()}
 
 
-def takes_something(operation: schemathesis.APIOperation) -> bool:
-    """Else no request of it can be wrong."""
-    return bool(next(operation.iter_parameters(), None) or operation.body)
+def requests(operation: schemathesis.APIOperation) -> Iterator[tuple[str, Any]]:
+    """Kinds of them: any that fit the document; those about what is there; wrong ones."""
+    taken = {each.name for each in operation.iter_parameters()}
+    path = {name: value for name, value in THERE.items() if name in taken}
+    period = PERIOD if "from" in taken else None
+    yield "fitting", operation.as_strategy()
+    if path:
+        yield "there", operation.as_strategy(path_parameters=path, query=period)
+    if taken or operation.body:
+        yield "wrong", operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
 
-OPERATIONS = operations()
-KINDS = [
-    (name, mode)
-    for name, operation in OPERATIONS.items()
-    for mode in GenerationMode
-    if mode is GenerationMode.POSITIVE or takes_something(operation)
+REQUESTS = [
+    pytest.param(cases, id=f"{name} {kind}")
+    for name, operation in operations().items()
+    for kind, cases in requests(operation)
 ]
 
 
@@ -142,10 +150,8 @@ def test_the_document_is_the_one_that_is_served(station):
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize(("name", "mode"), KINDS, ids=lambda value: str(value))
-def test_no_request_makes_it_fail(station, name, mode):
-    cases = OPERATIONS[name].as_strategy(generation_mode=mode)
-
+@pytest.mark.parametrize("cases", REQUESTS)
+def test_no_request_makes_it_fail(station, cases):
     @BOUNDED
     @given(cases)
     def ask(case: schemathesis.Case) -> None:
@@ -170,11 +176,9 @@ def test_a_damaged_picture_is_no_plan(station, kind):
     @given(st.integers(0, len(good) - 1), st.binary(max_size=8), st.integers(0, 8))
     def upload(at: int, spoilt: bytes, lost: int) -> None:
         data = good[:at] + spoilt + good[at + lost :]
-        answer = httpx.post(
-            f"{station.url}/api/v1/plans?name=x",
-            content=data,
-            headers=station.headers() | {"Content-Type": f"image/{kind.lower()}"},
-        )
+        headers = station.headers() | {"Content-Type": f"image/{kind.lower()}"}
+        answer = client.post("/api/v1/plans?name=x", content=data, headers=headers)
         assert answer.status_code in (201, 422), answer.text
 
-    upload()
+    with httpx.Client(base_url=station.url, trust_env=False) as client:
+        upload()

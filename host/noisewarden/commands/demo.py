@@ -1,191 +1,128 @@
-"""`noisewarden demo`: boxes without boards, and the host that collects from them."""
+"""`noisewarden demo`: the whole system without a board."""
 
+import os
+import signal
+import sys
 import tempfile
 import time
-from contextlib import ExitStack
+import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.columns import Columns
-from rich.console import Console, Group
-from rich.live import Live
-from rich.panel import Panel
-from rich.text import Text
+from rich.console import Console
 
 from noisewarden.commands import options
-from noisewarden.demo import DemoBox
-from noisewarden.stages import STAGES
-from noisewarden.virtual import sources
+from noisewarden.demo import view
+from noisewarden.demo.boxes import DemoBox
+from noisewarden.demo.door import Door
+from noisewarden.demo.square import hang, rehearse
+from noisewarden.demo.station import DemoStation
+from noisewarden.virtual import chip
 from noisewarden.virtual.replay import virtual_board
-from noisewarden.virtual.scenes import SCENES
-from noisewarden.virtual.sources import Source
 
-SPOKEN = Path("/usr/share/sounds/alsa")
-"""Where Debian's alsa-utils keeps recordings of a speaker."""
-MOST_BOXES = 8
-_COLOURS = {"green": "bold green", "red": "bold red", "off": "dim"}
-_STAGE_STYLES = ("green", "yellow", "bold yellow", "bold red")
+MOST_BOXES = 50
+_LOOK_S = 0.25
 
 
 @click.command()
 @click.option(
     "--boxes",
     type=click.IntRange(1, MOST_BOXES),
-    default=2,
+    default=3,
     show_default=True,
-    help="How many boxes.",
+    help="How many boxes; each takes some 3 % of a core.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
-    default=150,
-    show_default=True,
-    help="How long it plays.",
+    help="How long it plays; without it until Ctrl-C.",
 )
 @click.option("--wav", type=click.Path(path_type=Path), metavar="FILE", help="Your recording.")
-@click.option(
-    "--no-browser", is_flag=True, help="Stay in the terminal (as it does so far anyway)."
-)
+@click.option("--no-browser", is_flag=True, help="Open no browser; the link works all the same.")
 @options.sensitivity
 def command(
-    boxes: int, seconds: float, wav: Path | None, no_browser: bool, sensitivity: float | None
+    boxes: int,
+    seconds: float | None,
+    wav: Path | None,
+    no_browser: bool,
+    sensitivity: float | None,
 ) -> None:
-    """Boxes without boards: sound in; number, lamp, stages and collected records out.
+    """A square without a board: boxes, their station, and its pages in your browser.
 
-    The first box hears a square at evening, where two dance groups raise each other: a reminder
-    comes after a minute, the spotlight 20 s later. The second hears a recording: yours with --wav,
-    else the voices that Debian's alsa-utils brings, else a quiet night. It is evening there,
-    whatever time it is here, since lamps stay dark at night.
+    It is evening there, whatever time it is here, since lamps stay dark at night. Two dance groups
+    raise each other. The box beside them turns red after half a minute; a reminder comes, the
+    spotlight, a referral. One that hangs three times as far off hears the same and stays green,
+    one behind the houses hears crickets. With --wav the last box hears your recording instead.
+
+    Each box runs the real firmware on sound in real time and speaks MQTT over TLS to the real
+    station. All of it is on this computer, and gone when it ends.
 
     \b
     noisewarden demo
     noisewarden demo --wav street.wav --seconds 60
+    noisewarden demo --boxes 50
     """
+    chip.interpreter()
     board = virtual_board(sensitivity_dbfs=sensitivity)
-    heard = _sources(boxes, wav)
+    hung = hang(boxes, wav)
+    rehearse()
     console = Console(highlight=False)
-    view = _Live(console) if console.is_terminal else _Lines()
-    with ExitStack() as stack:
+    with _stoppable(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noisewarden-demo-")))
-        shown = [
-            DemoBox(f"square-{number:02}", source, board, folder, view.changed)
-            for number, source in enumerate(heard, 1)
-        ]
+        station = stack.enter_context(DemoStation(folder / "station"))
+        door = stack.enter_context(Door(station.url, station.log_in))
+        shown = [DemoBox(each, board, folder, station) for each in hung]
+        look: Any = view.Lines(shown, door)
+        if console.is_terminal:
+            look = view.Terminal(console, shown, door)
+        stack.enter_context(look.shown())
         for box in shown:
             stack.enter_context(box)
-        stack.enter_context(view.of(shown, seconds))
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not any(box.failure for box in shown):
-            time.sleep(0.2)
+        if not no_browser:
+            _open(door.url)
+        end = time.monotonic() + seconds if seconds else float("inf")
+        while time.monotonic() < end:
+            seen = station.look([box.name for box in shown])
+            for box in shown:
+                box.take(seen[box.name])
+            look.changed()
+            time.sleep(_LOOK_S)
     for box in shown:
         console.print(_result(box), soft_wrap=True)
 
 
-def _sources(boxes: int, wav: Path | None) -> list[Source]:
-    spoken = sorted(SPOKEN.glob("*_*.wav"))
-    if wav:
-        second = sources.recording(wav, loop=True)
-    elif spoken:
-        second = sources.joined("voices, recorded", spoken)
-    else:
-        second = sources.scene("night")
-    scenes = [sources.scene(name) for name in SCENES]
-    heard = [scenes[0], second, *scenes[1:]]
-    # A recording of one's own comes first when there is but one box.
-    if wav and boxes == 1:
-        return [second]
-    return [heard[n] if n < len(heard) else scenes[n % len(scenes)] for n in range(boxes)]
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """The first Ctrl-C, SIGTERM or closing of the terminal ends the demo; no other disturbs it
+    while it clears up."""
+    signs = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+
+    def stop(*_: object) -> None:
+        for sign in signs:
+            signal.signal(sign, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {sign: signal.signal(sign, stop) for sign in signs}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
 
 
-def _panel(box: DemoBox) -> Panel:
-    reading = box.reading
-    lines = [box.screen.text()]
-    if reading:
-        level = reading["laeq"]
-        lines.append(
-            Text.assemble(
-                "LAeq,1s ",
-                ("  --" if level is None else f"{level:5.1f}", _COLOURS[reading["colour"]]),
-                f" dB  limit {reading['limit']}",
-            )
-        )
-        lines.append(
-            Text.assemble(
-                "stage ",
-                (STAGES[reading["stage"]], _STAGE_STYLES[reading["stage"]]),
-                ("  " + " ".join(reading["flags"]), "yellow"),
-            )
-        )
-    lines.append(_collected(box))
-    lines += [Text(change, style="dim") for change in box.changes[-4:]]
-    return Panel(Group(*lines), title=box.name, subtitle=box.source.name, width=44)
-
-
-def _collected(box: DemoBox) -> Text:
-    if box.failure:
-        return Text(box.failure, style="red")
-    if not box.collected:
-        return Text("waiting for records", style="dim")
-    chain = ", ".join(
-        f"{count} {state}" for state, count in box.collected["chain"].items() if count
-    )
-    return Text(f"records collected: {chain or 'none yet'}", style="cyan")
+def _open(url: str) -> None:
+    """In the person's browser; not in one of the terminal, which is taken."""
+    graphical = {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & os.environ.keys()
+    if graphical or not sys.platform.startswith("linux"):
+        webbrowser.open(url)
 
 
 def _result(box: DemoBox) -> str:
     stages = "; ".join(change.strip() for change in box.changes) or "no change of stage"
     return (
-        f"{box.name} ({box.source.name}): {stages}. {_collected(box)}. "
-        f"{box.lost_frames} frames lost."
+        f"{box.name} ({box.place}): {stages}. Records at the station: {view.held(box)}. "
+        f"{box.lost_frames} samples lost."
     )
-
-
-class _Live:
-    """All boxes side by side, redrawn in place."""
-
-    def __init__(self, console: Console) -> None:
-        self._boxes: list[DemoBox] = []
-        self._end = 0.0
-        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw)
-
-    def changed(self, box: DemoBox) -> None:
-        """The next redraw shows it."""
-
-    def of(self, boxes: list[DemoBox], seconds: float) -> Live:
-        self._boxes = boxes
-        self._end = time.monotonic() + seconds
-        return self._live
-
-    def _draw(self) -> Group:
-        left_s = max(0, self._end - time.monotonic())
-        ports = ", ".join(box.port for box in self._boxes)
-        return Group(
-            Columns([_panel(box) for box in self._boxes]),
-            Text(f"{left_s:.0f} s left, Ctrl-C ends it. Ports: {ports}", style="dim"),
-        )
-
-
-class _Lines:
-    """Without a terminal: a line for each change of stage or lamp, and every tenth second."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, tuple[int, bool, int]] = {}
-
-    def changed(self, box: DemoBox) -> None:
-        reading = box.reading
-        if not reading:
-            return
-        now = (reading["stage"], box.screen.lamp, reading["n"] // 10)
-        if self._told.get(box.name) == now:
-            return
-        self._told[box.name] = now
-        level = reading["laeq"]
-        click.echo(
-            f"{box.name} {reading['n']:4} s  shows {reading['shown']:>3} {reading['colour']:5} "
-            f"LAeq {'--' if level is None else f'{level:.1f}':>5}  {STAGES[reading['stage']]:9} "
-            f"lamp {'lit ' if box.screen.lamp else 'dark'}  {_collected(box)}"
-        )
-
-    def of(self, boxes: list[DemoBox], seconds: float) -> ExitStack:
-        click.echo(f"{len(boxes)} boxes for {seconds:.0f} s; Ctrl-C ends it")
-        return ExitStack()

@@ -4,8 +4,10 @@ A scene is written in levels as a meter would read them, so it is true in dB for
 microphone (see `sound`), whatever its sounds are made of.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -37,19 +39,25 @@ class Scene:
     laeq: tuple[float, float]
     layers: tuple[Layer, ...]
 
-    def samples(self, seconds: float | None = None, seed: int = 1) -> Iterator[Samples]:
+    def prepare(self, seed: int = 1) -> None:
+        """Makes its sounds, which takes a second or two: the first `samples` would do it else."""
+        with _making:
+            _loops(self, seed)
+
+    def samples(
+        self, seconds: float | None = None, seed: int = 1, start_s: float = 0
+    ) -> Iterator[Samples]:
         """Blocks of mono samples at 48 kHz, over and over for None; the same for the same seed."""
-        loops = [
-            _at_0_db(layer.make(np.random.default_rng((seed, n))), layer.weighting)
-            for n, layer in enumerate(self.layers)
-        ]
+        self.prepare(seed)
+        loops = _loops(self, seed)
+        start = round(start_s * RATE_HZ)
         end = None if seconds is None else round(seconds * RATE_HZ)
         for block in count():
             first = block * BLOCK_SAMPLES
             size = BLOCK_SAMPLES if end is None else min(BLOCK_SAMPLES, end - first)
             if size <= 0:
                 return
-            places = first + np.arange(size)
+            places = start + first + np.arange(size)
             t = places / RATE_HZ % self.seconds
             mixture = np.zeros(size)
             for layer, loop in zip(self.layers, loops, strict=True):
@@ -57,6 +65,18 @@ class Scene:
                 level_db = np.interp(t, course[:, 0], course[:, 1])
                 mixture += loop[places % len(loop)] * 10 ** (level_db / 20)
             yield mixture
+
+
+_making = threading.Lock()
+"""Made once, however many boxes begin to hear a scene at once."""
+
+
+@cache
+def _loops(scene: Scene, seed: int) -> list[Samples]:
+    return [
+        _at_0_db(layer.make(np.random.default_rng((seed, n))), layer.weighting)
+        for n, layer in enumerate(scene.layers)
+    ]
 
 
 def _at_0_db(loop: Samples, weighting: str) -> Samples:

@@ -55,6 +55,19 @@ def scene(name: str, seconds: float | None = None) -> Source:
     return Source(name, SCENES[name].samples(seconds), ends=seconds is not None)
 
 
+def mixture(name: str, parts: dict[str, float], start_s: float = 0) -> Source:
+    """Scenes heard at once, from a moment on, over and over: each by its name, so many dB louder
+    than it is."""
+
+    def play() -> Iterator[sound.Samples]:
+        heard = [SCENES[scene].samples(start_s=start_s) for scene in parts]
+        gains = np.array([10 ** (gain_db / 20) for gain_db in parts.values()])
+        for blocks in zip(*heard, strict=True):
+            yield gains @ np.stack(blocks)
+
+    return Source(name, play(), ends=False)
+
+
 def standard_input(bits: int) -> Source:
     """Raw little-endian stereo PCM at 48 kHz from standard input, until it ends."""
     return Source("standard input", sound.live(sys.stdin.buffer, bits=bits), ends=True)

@@ -77,11 +77,12 @@ export class Alarms {
 
   async call(incident) {
     const words = await said.state(incident);
+    if (!this.stages?.has(incident.id)) return; // it was closed meanwhile
     const item = document.createElement("li");
     const text = document.createElement("span");
     text.append(
       said.chip(incident.stage), " ",
-      link(`/incidents/${incident.id}`, this.place(incident.box)), ` · ${said.opened(incident)} · ${words}`,
+      link(`/incidents/${incident.id}`, this.place(incident.box)), ` · ${said.began(incident)} · ${words}`,
     );
     item.append(text);
     if (this.take && incident.taken_by === null) {
@@ -112,7 +113,6 @@ export class Alarms {
 
   count() {
     const count = this.items.size;
-    this.list.parentElement.hidden = count === 0;
     document.title = count ? `(${count}) ${this.title}` : this.title;
   }
 }

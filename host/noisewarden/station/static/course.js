@@ -28,6 +28,10 @@ export function runs(points, what) {
   return made.filter((run) => run.of);
 }
 
+/** In whole dB, as the matrix shows it; of an hour there is no one limit. */
+const isOver = ({ laeq, limit }) =>
+  laeq !== null && typeof limit === "number" && Math.floor(laeq + 0.5) > limit;
+
 const limitAt = (points, unixS) =>
   points.find(({ from_s: from, to_s: to }) => from <= unixS && unixS < to)?.limit;
 
@@ -199,13 +203,11 @@ export class Course {
       : this.model.seconds.flatMap(({ from_s: from, levels }) => levels.map((laeq, n) => (
         { from_s: from + n, to_s: from + n + 1, laeq, limit: limitAt(points, from + n) }
       ))).filter((second) => this.sees(second));
+    const name = this.model.seconds === null ? "laeq" : "laeq each-second";
     return [
       element("path", { d: this.steps(points, "lafmax", false), class: "lafmax" }),
-      element("path", { d: this.steps(finest, "laeq", true), class: "laeq" }),
-      element("path", {
-        d: this.steps(finest.filter(({ laeq, limit }) => Math.floor(laeq + 0.5) > limit), "laeq", false),
-        class: "laeq over",
-      }),
+      element("path", { d: this.steps(finest, "laeq", true), class: name }),
+      element("path", { d: this.steps(finest.filter(isOver), "laeq", true), class: `over ${name}` }),
     ];
   }
 

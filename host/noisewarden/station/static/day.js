@@ -28,6 +28,7 @@ export class Day {
     this.kind = ["week", "month"].includes(asked.get("span")) ? asked.get("span") : "day";
     this.date = asked.get("date");
     this.view = this.cursor = this.seconds = null;
+    this.turn = 0;
     this.listen();
     setInterval(() => this.span?.to_s > Date.now() / 1000 && this.read(), AGAIN_EVERY_MS);
   }
@@ -45,32 +46,40 @@ export class Day {
   }
 
   read() {
+    const turn = ++this.turn;
     return attempt(part("trouble"), async () => {
       const date = this.date ? `&date=${this.date}` : "";
       const span = await get(`/boxes/${this.id}/span?span=${this.kind}${date}`);
       const [points, gaps] = await Promise.all([
-        levels.points(this.id, span), levels.gaps(this.id, span), this.statistics.read(span),
+        levels.points(this.id, span), levels.gaps(this.id, span),
       ]);
+      if (turn !== this.turn) return; // somebody has gone on meanwhile
       Object.assign(this, { span, points, gaps });
       this.view ??= { from_s: span.from_s, to_s: span.to_s };
       await this.look();
+      await this.statistics.read(span);
     });
   }
 
   /** Another part of the span. */
   async look(view = this.view) {
+    const turn = this.turn;
     this.view = view;
     const close = this.kind === "day" && view.to_s - view.from_s <= SECONDS_MOST_S;
-    this.seconds = close ? await levels.seconds(this.id, view) : null;
+    const seconds = close ? await levels.seconds(this.id, view) : null;
+    if (turn !== this.turn || view !== this.view) return;
+    this.seconds = seconds;
     this.show();
   }
 
   show() {
     const { span, view, points, gaps, seconds } = this;
     this.course.show({ ...span, view, points, gaps, seconds });
-    part("date").value = this.kind === "month" ? span.first.slice(0, 7) : this.date ?? span.today;
-    part("date").type = this.kind === "month" ? "month" : "date";
-    part("date").max = this.kind === "month" ? span.today.slice(0, 7) : span.today;
+    const byMonth = this.kind === "month";
+    part("date").type = byMonth ? "month" : "date";
+    part("date").max = byMonth ? span.today.slice(0, 7) : span.today;
+    part("date").value = byMonth ? span.first.slice(0, 7) : this.date ?? span.today;
+    part("previous").disabled = part("today").disabled = false;
     part("following").disabled = span.following > span.today;
     for (const button of document.querySelectorAll("[data-span]")) {
       button.setAttribute("aria-pressed", button.dataset.span === this.kind);
@@ -81,6 +90,7 @@ export class Day {
     part("title").textContent = span.first === span.last
       ? span.first : t("course.from.to", { from: span.first, to: span.last });
     part("none").hidden = points.length > 0;
+    part("minutes").disabled = part("seconds").disabled = false;
     part("seconds").hidden = this.kind === "month";
     this.tell();
   }

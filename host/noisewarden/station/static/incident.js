@@ -42,7 +42,7 @@ function chain() {
   const states = incident.course.map(({ chain: state }) => state);
   const worst = ["broken", "unverified", "verified"].find((state) => states.includes(state));
   const wrong = states.filter((state) => state === worst).length;
-  part("chain").dataset.state = worst;
+  part("chain").dataset.verdict = worst;
   part("chain").textContent = worst
     ? t(`incident.chain.${worst}`, { count: states.length, wrong }) : "";
 }

@@ -5,7 +5,7 @@ import { Course } from "./course.js";
 import * as levels from "./levels.js";
 import { element } from "./svg.js";
 import { definitions } from "./tables.js";
-import { dB, duration, percent, t, time } from "./words.js";
+import { date, dB, duration, percent, t, time } from "./words.js";
 
 const BEFORE_S = 300;
 const AFTER_S = 600;
@@ -13,6 +13,9 @@ const LENGTH_MOST_S = 2 * 86_400;
 const SECONDS_MOST_S = 3 * 3600;
 const MARK_LEAST_PX = 15;
 const MINUTE_S = 60;
+const HOUR_MS = 3_600_000;
+const DAY_FROM_H = 6;
+const DAY_TO_H = 22;
 
 /** What belongs to an incident, as its case has it. */
 function periodOf({ opened_s: from, calmed_s: calm }) {
@@ -21,18 +24,17 @@ function periodOf({ opened_s: from, calmed_s: calm }) {
   return { from_s: from - BEFORE_S, to_s: Math.min(to, from - BEFORE_S + LENGTH_MOST_S) };
 }
 
-/** The days at the place of a box that a period is in, as one span. */
-async function spanOf(box, { from_s: from, to_s: to }) {
-  const day = (date) => get(`/boxes/${box}/span?span=day&date=${date}`);
-  let span = await day(new Date(from * 1000).toISOString().slice(0, 10));
-  if (span.from_s > from) span = await day(span.previous);
-  else if (span.to_s <= from) span = await day(span.following);
-  let hours = span.hours;
-  while (span.to_s < to) {
-    span = await day(span.following);
-    hours = [...hours, ...span.hours];
+/** The hours that a period is in, of this computer's zone as all times of the page. */
+function hoursOf({ from_s: from, to_s: to }) {
+  const made = [];
+  const hour = new Date(from * 1000);
+  for (hour.setMinutes(0, 0, 0); hour / 1000 < to; hour.setTime(hour.getTime() + HOUR_MS)) {
+    const of = hour.getHours();
+    made.push({
+      from_s: hour / 1000, date: date(hour / 1000), hour: of, day: of >= DAY_FROM_H && of < DAY_TO_H,
+    });
   }
-  return { ...span, from_s: from, to_s: to, hours };
+  return made;
 }
 
 export class IncidentLevels {
@@ -48,7 +50,7 @@ export class IncidentLevels {
     if (incident.opened_s === null) return false;
     const view = periodOf(incident);
     const close = view.to_s - view.from_s <= SECONDS_MOST_S;
-    const span = await spanOf(incident.box, view);
+    const span = { ...view, span: "day", hours: hoursOf(view), now_s: Date.now() / 1000 };
     const [points, gaps, seconds] = await Promise.all([
       levels.points(incident.box, span),
       levels.gaps(incident.box, span),

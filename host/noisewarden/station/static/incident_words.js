@@ -1,7 +1,7 @@
 // What an incident is, in words.
 
 import { get } from "./api.js";
-import { dateTime, duration, t } from "./words.js";
+import { dateTime, duration, moment, t } from "./words.js";
 
 let names = {};
 
@@ -21,6 +21,8 @@ export async function state(incident) {
   return t("incident.state.taken", { name: await name(incident.taken_by) });
 }
 
+export const began = ({ opened_s: at }) => (at === null ? t("incident.unknown") : moment(at));
+
 export const opened = ({ opened_s: at }) => (at === null ? t("incident.unknown") : dateTime(at));
 
 export function lasted({ opened_s: from, calmed_s: to }) {
@@ -32,8 +34,8 @@ export function lasted({ opened_s: from, calmed_s: to }) {
 /** When it began and how long it has lasted. */
 export function times(incident) {
   const calm = incident.calmed_s === null
-    ? "" : t("incident.calm", { when: dateTime(incident.calmed_s) });
-  return [opened(incident), lasted(incident), calm].filter(Boolean).join(" · ");
+    ? "" : t("incident.calm", { when: moment(incident.calmed_s) });
+  return [began(incident), lasted(incident), calm].filter(Boolean).join(" · ");
 }
 
 /** The stage as a mark; its colour says no more than its text. */

@@ -67,6 +67,6 @@ export class Intervene {
     if (!limit.reportValidity()) return;
     const row = { days: "1234567", from: "00:00", to: "00:00", limit: Number(limit.value) };
     const config = { ...this.config, schedule: { rows: [row], exceptions: [] } };
-    part("tried").replaceChildren(await outcome(this.id, config));
+    part("tried").replaceChildren(await outcome(this.id, config, this.config));
   }
 }

@@ -17,7 +17,9 @@ export class Statistics {
   async read(span) {
     this.span = span;
     const period = `from=${span.from_s}&to=${span.to_s}`;
-    this.show(await get(`/boxes/${this.id}/statistics?${period}`));
+    const found = await get(`/boxes/${this.id}/statistics?${period}`);
+    if (span !== this.span) return; // somebody has gone on meanwhile
+    this.show(found);
     await this.showTable();
   }
 
@@ -52,6 +54,7 @@ export class Statistics {
       ? (await get(`/boxes/${this.id}/hours?${period}`)).map((hour, n) =>
         [`${String(span.hours[n].hour).padStart(2, "0")}:00`, hour])
       : (await get(`/boxes/${this.id}/days?${period}`)).map(({ date, whole }) => [date, whole]);
+    if (span !== this.span) return;
     part("rows").replaceChildren(...found.filter(([, of]) => of.from_s < span.now_s)
       .map(([when, of]) => row(
         when, ...Object.keys(NAMES).map((key) => dB(of[key])),

@@ -12,27 +12,25 @@ async function yesterday(id) {
   return get(`/boxes/${id}/span?date=${previous}`);
 }
 
-/** A table of what `config` would have done, and `before` when it is given. */
-export async function outcome(id, config, before = null) {
+/** A table of what the configuration `before` and `config` would have done. */
+export async function outcome(id, config, before) {
   const day = await yesterday(id);
   const path = `/boxes/${id}/what-if?from=${day.from_s}&to=${day.to_s}`;
-  const configs = before ? [before, config] : [config];
   const found = [];
-  for (const each of configs) found.push(await post(path, { config: each }));
+  for (const each of [before, config]) found.push(await post(path, { config: each }));
   if (!found.at(-1).seconds) return t("whatif.nothing", { date: day.first });
   const table = document.createElement("table");
   table.className = "list outcome";
   table.createCaption().textContent = t("whatif.caption", {
     date: day.first, heard: duration(found.at(-1).seconds),
   });
-  if (before) {
-    const head = table.createTHead().insertRow();
-    for (const words of ["", t("whatif.before"), t("whatif.after")]) {
-      const cell = document.createElement(words ? "th" : "td");
-      if (words) cell.scope = "col";
-      cell.textContent = words;
-      head.append(cell);
-    }
+  const head = table.createTHead().insertRow();
+  head.insertCell();
+  for (const words of ["whatif.before", "whatif.after"]) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = t(words);
+    head.append(cell);
   }
   const body = table.createTBody();
   for (const [name, words] of Object.entries(SHOWN)) {

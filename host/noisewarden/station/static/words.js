@@ -18,7 +18,7 @@ export function t(key, values) {
 
 // An English month is a word, since 6/7 is a day of June to some and of July to others.
 const inDays = { year: "numeric", month: language === "en" ? "short" : "2-digit", day: "2-digit" };
-const moment = new Intl.DateTimeFormat(locale, {
+const whenever = new Intl.DateTimeFormat(locale, {
   ...inDays, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const clock = new Intl.DateTimeFormat(locale, {
@@ -28,9 +28,13 @@ const day = new Intl.DateTimeFormat(locale, inDays);
 const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 /** A Unix time in s as date and time of this computer's zone. */
-export const dateTime = (unixS) => moment.format(unixS * 1000);
+export const dateTime = (unixS) => whenever.format(unixS * 1000);
 export const time = (unixS) => clock.format(unixS * 1000);
 export const date = (unixS) => day.format(unixS * 1000);
+
+/** The time alone of today, with its date of any other day. */
+export const moment = (unixS) =>
+  (date(unixS) === date(Date.now() / 1000) ? time(unixS) : dateTime(unixS));
 
 /** How long ago a Unix time in s is, in the largest unit that fits. */
 export function since(unixS) {

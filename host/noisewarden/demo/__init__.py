@@ -1,0 +1,1 @@
+"""The whole system on one computer and without a board: boxes, a station, its pages."""

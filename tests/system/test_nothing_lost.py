@@ -1,0 +1,121 @@
+"""Nothing lost: every record that a box completed is in the store once, whatever happened between.
+
+A station as a person starts it, once all in one process and on SQLite, once with Mosquitto and
+PostgreSQL, goes through it all one after the other. Time is real, so the two hours without a link
+are those of a journal; `make soak` has them in the firmware's own, virtual time.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+from system import town as towns
+from system.boxes import until
+from system.town import REAL, Echo, Town
+
+pytest_plugins = ["postgres"]
+
+KILLS = 3
+TEARS_BYTES = (7, 64)
+"""In the header of a record; in its mac, or in the record that follows."""
+DAY_S = 86_400
+LOAD = 300
+"""Records that come in before something happens, of some thousands."""
+
+
+@pytest.fixture(scope="module", params=["in-one-process", "mosquitto-postgresql"])
+def town(request, tmp_path_factory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "in-one-process":
+        running = towns.running(folder, "guarded")
+    else:
+        running = towns.running(folder, "mosquitto", request.getfixturevalue("postgresql"))
+    with running as made:
+        yield made
+
+
+def test_the_station_is_killed_in_the_middle_of_intake(town: Town) -> None:
+    for _ in range(KILLS):
+        town.takes_in(LOAD)
+        town.kill()
+        town.start()
+    town.all_arrived()
+
+
+def test_the_link_is_cut_for_a_journal_of_two_hours(town: Town) -> None:
+    town.wire.cut()
+    before = town.count()
+    town.measure_on()
+    until(lambda: town.waiting() > LOAD, lambda: "nothing waits")
+    assert town.count() - before < LOAD
+    town.wire.mend()
+    town.all_arrived()
+
+
+def test_the_broker_is_restarted(town: Town) -> None:
+    town.measure_on()
+    town.takes_in(LOAD)
+    if town.broker:
+        town.broker.stop()
+        town.broker.start()
+    else:
+        town.end()
+        town.start()
+    town.all_arrived()
+
+
+def test_packets_are_lost_on_the_way(town: Town) -> None:
+    town.measure_on()
+    for spoil in (town.wire.stall, town.wire.lose):
+        spoil()
+        time.sleep(2)
+        town.wire.cut()
+        town.wire.mend()
+    town.all_arrived()
+
+
+def test_messages_are_dropped_doubled_and_late(town: Town) -> None:
+    # In its own process, the station's broker lets nobody else in.
+    echo = Echo(town.broker.station_url) if town.broker else nullcontext()
+    with echo, town.crowd.clumsy():
+        town.measure_on()
+        town.all_arrived()
+    assert not isinstance(echo, Echo) or echo.count > LOAD
+
+
+@pytest.mark.parametrize("after_bytes", TEARS_BYTES)
+def test_boxes_lose_their_power_in_the_middle_of_a_record(town: Town, after_bytes: int) -> None:
+    boots = {name: town.boots(name) for name in REAL}
+    for name in REAL:
+        town.tear(name, after_bytes)
+    until(lambda: all(town.boots(name) > boots[name] for name in REAL), lambda: f"{boots}", 20)
+    town.all_arrived()
+
+
+def test_the_database_takes_nothing_for_a_while(town: Town) -> None:
+    with town.without_database():
+        town.measure_on()
+        time.sleep(4)
+    assert town.waiting() > LOAD
+    town.all_arrived()
+    town.end()
+    refusals = [line for line in town.complaints if "the database refuses" in line]
+    assert refusals and all("; " in line for line in refusals)
+    town.start()
+
+
+def test_the_clock_of_the_laptop_is_moved(town: Town) -> None:
+    for shift_s in (-DAY_S, 400 * DAY_S, 0):
+        town.move_clock(shift_s)
+        town.measure_on()
+        town.all_arrived()
+
+
+def test_in_the_end_store_and_journals_are_the_same(town: Town) -> None:
+    town.all_arrived()
+    town.power.close()
+    town.all_arrived()
+    assert town.count() == sum(map(len, town.journals().values()))
+    assert town.incidents() == town.incidents_of_journals()
+    assert any(incident.box in REAL for incident in town.incidents())
