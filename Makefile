@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench soak flash deploy pictures clean
+.PHONY: help setup demo test lint bench soak flash deploy calibrate pictures screenshots clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ help: ## what can be made
 
 setup: .venv/dev ## a virtual environment with everything for development
 
-demo: .venv/runtime ## a box on this machine: sound in, number, lamp, stages and collected records out
+demo: .venv/runtime ## a square on this machine: boxes that hear it, their station, and its pages
 	$(BIN)/noisewarden demo
 
 test: .venv/dev ## all tests (wants the Debian packages that .ci/run names)
@@ -47,6 +47,12 @@ flash: .venv/runtime ## MicroPython onto a board on USB: make flash BOARD=esp32-
 
 deploy: .venv/runtime ## the firmware onto a board on USB: make deploy BOARD=esp32-devkitc PORT=/dev/ttyUSB0
 	$(BIN)/noisewarden deploy --board $(BOARD) --port $(PORT)
+
+calibrate: .venv/runtime ## a box beside a reference meter: make calibrate PORT=/dev/ttyUSB0 ARGS='--xl2 /dev/ttyACM0 …'
+	$(BIN)/noisewarden calibrate --port $(PORT) $(ARGS)
+
+screenshots: .venv/dev ## the screenshots of the station, made anew (wants Chromium)
+	$(BIN)/python docs/screenshots.py
 
 pictures: .venv/dev ## the pictures of the README, made anew by the firmware
 	$(BIN)/python docs/pictures.py

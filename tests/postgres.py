@@ -71,8 +71,10 @@ class Cluster:
         self.run(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
         )
-        yield
-        self.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        try:
+            yield
+        finally:
+            self.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def run(self, statement: str) -> None:
         engine = sql.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")

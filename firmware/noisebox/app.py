@@ -1,10 +1,7 @@
 """The composition root: builds the rooms of a running box and keeps them going."""
 
 import asyncio
-import binascii
 import gc
-import hashlib
-import json
 import sys
 import time
 
@@ -13,14 +10,13 @@ from micropython import const
 from noisebox import __version__, flags, hal, safemode, wire
 from noisebox.box import Box
 from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
-from noisebox.commands import Commands, Refused
 from noisebox.display import Display, seen_size
 from noisebox.health import WATCHDOG_MS, Heartbeats, keep
 from noisebox.journal import Journal
 from noisebox.links import SerialLink
 from noisebox.meter import Meter
 from noisebox.microphone import Microphone
-from noisebox.setup import CALIBRATION, CONFIG, Settings
+from noisebox.service import MICROPYTHON, Service
 
 JOURNAL = "journal"
 
@@ -29,18 +25,10 @@ SILENT_AFTER_MS = const(1500)
 _FRAME_MS = const(125)
 _WATCH_MS = const(250)
 
-_MICROPYTHON = ".".join(str(part) for part in sys.implementation.version[:3])
-
-_FOR_EVER = const(0xFFFFFFFF)
-
 _BEATS_MS = {"audio": 10_000, "policy": 10_000, "link": 10_000}
 _STATION_BEAT_MS = const(90_000)
 """Its longest wait for a socket is half as long; whether there is a station does not matter."""
 _MICROPHONE_FIRST_MS = const(50)
-
-
-def _digest(config):
-    return binascii.hexlify(hashlib.sha256(json.dumps(config)).digest()).decode()
 
 
 class App:
@@ -52,12 +40,8 @@ class App:
 
     def __init__(self, setup, retained, cause, watch=None):
         board, config = setup.board, setup.config
-        self._place = config["place"]
-        self._files = setup.files
         self._retained = retained
-        self._cause = cause
         self._watch = watch
-        self._board = board["board"]
         self._pins = pins = board["pins"]
         self._relay = hal.Switch(pins["relay"], board["relay"]["active_high"])
         self._led = hal.Switch(pins["led"], True)
@@ -69,7 +53,7 @@ class App:
             self._clock.set(hal.rtc_unix(), quality=KEPT)
         # Without one it was never provisioned: its chain proves order, but not who wrote.
         secret = setup.secret or bytes(wire.SECRET_BYTES)
-        self._journal = Journal(self._files, JOURNAL, wire.Key(wire.derive(secret, "journal")))
+        self._journal = Journal(setup.files, JOURNAL, wire.Key(wire.derive(secret, "journal")))
         self._box = Box(
             config,
             setup.zone,
@@ -80,12 +64,11 @@ class App:
             retained.ledger,
             self,
         )
-        offset_db, until, void = setup.calibration
-        if until is None:
-            # A box with no board measures what the file says: there is nothing to calibrate.
-            until = _FOR_EVER if board["chip"] == "virtual" else 0
-        self._put_in_force(offset_db, until, void)
-        self._commands = Commands(self._box, self)
+        self._service = Service(
+            setup, cause, self._box, self._meter, self._clock, self._journal, self
+        )
+        self.obey = self._service.obey
+        self.tell_state = self._service.tell_state
         self._link = SerialLink(
             config["box"],
             asyncio.StreamReader(sys.stdin.buffer),
@@ -95,7 +78,6 @@ class App:
             self.obey,
         )
         self._station = None
-        self._restarts = 0
         self._second_ms = time.ticks_ms()
         self._silences = 0
         self._stream = None
@@ -103,7 +85,7 @@ class App:
             "boot",
             cause=cause,
             firmware=__version__,
-            micropython=_MICROPYTHON,
+            micropython=MICROPYTHON,
             board=board["board"],
         )
         for problem in setup.problems:
@@ -120,6 +102,7 @@ class App:
                 self._box.fault("station: not started: {!r}".format(error))
         beats_ms = dict(_BEATS_MS)
         if self._station:
+            self._service.link_state = self._station.state
             beats_ms["station"] = _STATION_BEAT_MS
         self._beats = Heartbeats(beats_ms)
 
@@ -148,136 +131,6 @@ class App:
 
     def keep_ledger(self):
         self._retained.save()
-
-    # What can be asked of it, beside lamp and matrix.
-
-    def obey(self, command, by="usb", refusal=None):
-        result = self._commands.run(command, refusal)
-        if result:
-            self._box.record(
-                "command",
-                id=str(result["id"]),
-                action=str(command.get("action")),
-                by=by,
-                outcome=result["outcome"] + (": " + result["detail"] if result["detail"] else ""),
-            )
-        return result
-
-    def set_time(self, unix_s):
-        try:
-            jump_s = self._clock.set(unix_s)
-        except ValueError as error:
-            raise Refused(str(error)) from error
-        hal.set_rtc(unix_s)
-        self.tell_state()
-        return "clock set" if jump_s is None else "clock moved by {} s".format(jump_s)
-
-    def set_config(self, config):
-        """A new box id is part of the topics, so it waits for the next start."""
-        config = self._take_config(config)
-        self._place = config["place"]
-        self._box.record("config", digest=_digest(config), change="set by command")
-        self.tell_state()
-
-    def _take_config(self, config):
-        """Saves `config` and puts it in force; the whole of it, or Refused.
-
-        Apart, so that what it needed is off the heap when it comes back.
-        """
-        with Settings() as settings:
-            try:
-                problems = settings.save(self._files, CONFIG, config)
-            except TypeError:  # the JSON of MicroPython takes other keys too
-                problems = ["a key is no text"]
-            if problems:
-                raise Refused("; ".join(problems))
-            config = settings.merged(config)
-            self._box.configure(config, *settings.rules(config))
-        return config
-
-    def set_calibration(self, calibration):
-        if "void" in calibration:
-            raise Refused("void: unknown key")
-        self._take_calibration(calibration)
-        self._box.compare(0)
-        self._box.record(
-            "calibration",
-            offset_mdb=round(1000 * calibration["offset_db"]),
-            uncertainty_mdb=round(1000 * calibration["uncertainty_db"]),
-            date=calibration["date"],
-            expires=calibration["expires"],
-            meter=calibration["meter"],
-            certificate=calibration["certificate"],
-            by=calibration["by"],
-        )
-
-    def void_calibration(self, reason):
-        """The offset stays the best guess; the next calibration undoes it."""
-        self._take_calibration({"offset_db": self._meter.offset_db, "void": reason})
-        return reason
-
-    def _take_calibration(self, calibration):
-        """Saves it and puts in force what the file then says, or Refused."""
-        with Settings() as settings:
-            problems = settings.save_calibration(self._files, CALIBRATION, calibration)
-            if not problems:
-                *found, problems = settings.calibration(self._files, CALIBRATION)
-            if problems:
-                raise Refused("; ".join(problems))
-        self._put_in_force(*found)
-        self.tell_state()
-
-    def _put_in_force(self, offset_db, until, void):
-        self._meter.offset_db = offset_db
-        self._box.calibrated_until = until
-        self._void = void
-
-    def self_test(self):
-        reading = self._box.reading
-        calibration = "not valid" if "uncalibrated" in reading.get("flags", ()) else "ok"
-        findings = [
-            "microphone " + ("ok" if reading.get("laeq") is not None else "without level"),
-            "clock " + ("not set", "kept over a reset", "set")[self._clock.quality],
-            "journal " + (self._journal.fault or self._journal.damage or "ok"),
-            "calibration " + ("void, " + self._void if self._void else calibration),
-            "restarts {}".format(self._restarts),
-            "heap {} bytes free".format(gc.mem_free()),
-        ]
-        return ", ".join(findings)
-
-    def reboot(self):
-        asyncio.create_task(self._reboot_soon())
-        return "in one second"
-
-    async def _reboot_soon(self):
-        await asyncio.sleep_ms(1000)
-        self.stop()
-        safemode.asked_reset(self._retained)
-        hal.reset()
-
-    def tell_state(self):
-        clock, journal = self._clock, self._journal
-        state = {
-            "firmware": __version__,
-            "micropython": _MICROPYTHON,
-            "board": self._board,
-            "place": self._place,
-            "reset": self._cause,
-            "boot": journal.boot,
-            "uptime_s": clock.uptime_ms() // 1000,
-            "time": clock.unix(),
-            "clock": clock.quality,
-            "offset_db": self._meter.offset_db,
-            "calibrated_until": self._box.calibrated_until,
-            "void": self._void,
-            "records": [journal.first_seq, journal.last_flushed_seq],
-            "restarts": self._restarts,
-            "heap_free": gc.mem_free(),
-            "idf_heap_free": hal.idf_heap_free(),
-        }
-        if self._station:
-            state.update(self._station.state())
-        self.publish("state", state)
 
     # Tasks.
 
@@ -310,6 +163,11 @@ class App:
         while not self._stream:
             await asyncio.sleep_ms(_MICROPHONE_FIRST_MS)
         await start()
+
+    def reset(self):
+        self.stop()
+        safemode.asked_reset(self._retained)
+        hal.reset()
 
     def stop(self):
         """Lamp out, everything measured on flash, the microphone closed."""
@@ -370,6 +228,6 @@ class App:
                 self._retained.crashes = 0
 
     def _on_fault(self, name, error):
-        self._restarts += 1
+        self._service.restarts += 1
         sys.print_exception(error)
         self._box.fault("{} restarted: {!r}".format(name, error))

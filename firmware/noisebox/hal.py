@@ -110,6 +110,11 @@ def reset_cause(chip, asked):
     return "power"
 
 
+def serial():
+    """What tells this chip from all others, as hex digits."""
+    return machine.unique_id().hex()
+
+
 def reset():
     machine.reset()
 

@@ -1,10 +1,10 @@
 """Versions of the station's tables: an older database is brought up to date, a newer one refused.
 
 A whole number is the version, in the database itself. From one to the next the tables only grow,
-so one way leads from any older version to this one: tables and indexes that `schema` has and the
-database has not are made. A change that is more than that gets its own step here. (Alembic names
-revisions without an order, which cannot tell a newer database from a foreign one, and wants a
-script for each change.)
+so one way leads from any older version to this one: tables, indexes and columns that `schema` has
+and the database has not are made; such a column may be empty. A change that is more than that gets
+its own step here. (Alembic names revisions without an order, which cannot tell a newer database
+from a foreign one, and wants a script for each change.)
 """
 
 import os
@@ -12,12 +12,14 @@ import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sql
+from sqlalchemy.schema import CreateColumn
 
 from noisewarden.errors import UserError
 from noisewarden.schema import metadata
 
-VERSION = 2
-"""1: records, conflicts and boxes, as `collect` first wrote them. 2: what a station needs."""
+VERSION = 3
+"""1: records, conflicts and boxes, as `collect` first wrote them. 2: what a station needs. 3: the
+passwords of boxes as Mosquitto keeps them."""
 
 _FORMER_INDEXES = ("records_without_time",)
 
@@ -46,10 +48,22 @@ def bring_up_to_date(connection: sql.Connection, name: str) -> None:
         _keep_copy(Path(name), version)
     metadata.create_all(connection)
     if version:
+        _add_columns(connection)
         _mend_indexes(connection)
     _version.create(connection, checkfirst=True)
     connection.execute(sql.delete(_version))
     connection.execute(sql.insert(_version).values(version=VERSION))
+
+
+def _add_columns(connection: sql.Connection) -> None:
+    found, dialect = sql.inspect(connection), connection.dialect
+    for table in metadata.tables.values():
+        there = {column["name"] for column in found.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                made = CreateColumn(column).compile(dialect=dialect)
+                name = dialect.identifier_preparer.format_table(table)
+                connection.execute(sql.text(f"ALTER TABLE {name} ADD COLUMN {made}"))
 
 
 def _mend_indexes(connection: sql.Connection) -> None:

@@ -1,7 +1,8 @@
 """The register: which boxes may speak to this station, and the keys that they share with it.
 
 A box has one secret; the station has what comes of it (`wire.derive`) and never the secret. Of the
-password at the broker it keeps the SHA-256: 256 random bits need no slow hash.
+password at the broker it keeps the SHA-256: 256 random bits need no slow hash. Beside it stands
+the hash by which an external Mosquitto knows the box.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import sqlalchemy as sql
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
+from noisewarden.mosquitto_password import checked, hashed
 from noisewarden.schema import register
 
 KEY_BYTES = 32
@@ -30,7 +32,12 @@ _NOBODY = bytes(hashlib.sha256().digest_size)
 
 @dataclass(frozen=True)
 class Registration:
-    """What a station must know of a box. `serial` is that of the chip, in hex."""
+    """What a station must know of a box.
+
+    serial     of the chip, in hex
+    mosquitto  its password as `mosquitto_password` makes it; None for a box that was provisioned
+               before there was one
+    """
 
     box: str
     place: str
@@ -39,6 +46,7 @@ class Registration:
     password_sha256: bytes = field(repr=False)
     command_key: bytes = field(repr=False)
     journal_key: bytes = field(repr=False)
+    mosquitto: str | None = field(repr=False, compare=False)
 
     @classmethod
     def of_secret(
@@ -53,6 +61,7 @@ class Registration:
             password_sha256=_sha256(password(secret)),
             command_key=wire.derive(secret, "command"),
             journal_key=wire.derive(secret, "journal"),
+            mosquitto=hashed(password(secret)),
         )
 
 
@@ -90,7 +99,7 @@ class Register:
         The counter goes on, so that no box need forget it.
         """
         c = register.c
-        row = {name: getattr(entry, name) for name in _TEXTS + _KEYS}
+        row = {name: getattr(entry, name) for name in (*_TEXTS, *_KEYS, "mosquitto")}
         row |= {"added_s": int(time.time()), "revoked_s": None}
         with self._transaction() as connection:
             known = connection.execute(
@@ -150,6 +159,13 @@ class Register:
         with self._reading() as connection:
             return set(connection.scalars(query))
 
+    def mosquitto_passwords(self) -> dict[str, str | None]:
+        """By the ids of all boxes that are not revoked, in their order."""
+        c = register.c
+        query = sql.select(c.box, c.mosquitto).where(c.revoked_s.is_(None)).order_by(c.box)
+        with self._reading() as connection:
+            return {row.box: row.mosquitto for row in connection.execute(query)}
+
     def next_counter(self, box: str) -> int:
         """The number of the next command for a box: never given twice, not after a crash either.
 
@@ -205,6 +221,7 @@ def read_handover(path: Path) -> Registration:
         entry = Registration(
             **{name: _text(content[name], register.c[name].type) for name in _TEXTS},
             **{name: _key(content[name]) for name in _KEYS},
+            mosquitto=checked(content.get("mosquitto")),
         )
         if not wire.split_topic(wire.topic(entry.box, "state")):
             raise ValueError("no id of a box")

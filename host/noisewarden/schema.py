@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from noisewarden import mosquitto_password
 from noisewarden.firmware import wire
 
 UNVERIFIED, VERIFIED, BROKEN = "unverified", "verified", "broken"
@@ -108,8 +109,10 @@ register = sql.Table(
     sql.Column("counter", sql.BigInteger, nullable=False),
     sql.Column("added_s", sql.BigInteger, nullable=False),
     sql.Column("revoked_s", sql.BigInteger),
+    sql.Column("mosquitto", sql.String(mosquitto_password.CHARS)),
 )
-"""Boxes that may speak to this station. `serial`: of the chip; `counter`: of the last command."""
+"""Boxes that may speak to this station. `serial`: of the chip; `counter`: of the last command;
+`mosquitto`: the password as that broker keeps it, None for a box of before."""
 
 states = sql.Table(
     "states",

@@ -32,9 +32,7 @@ class Load:
     last    the last entry of the journal of each, which it goes on from; None begins one
     """
 
-    def __init__(
-        self, first: int, count: int, port: int, ca_pem: str, last: Any = None
-    ) -> None:
+    def __init__(self, first: int, count: int, port: int, ca_pem: str, last: Any = None) -> None:
         if last:
             last = [part.hex() if isinstance(part, bytes) else part for part in last]
         self._asked = json.dumps([first, count, port, ca_pem, last])
@@ -92,7 +90,7 @@ def _journal(last: Any) -> Journal:
         return made
     seq, *parts = last
     data, mac, previous = map(bytes.fromhex, parts)
-    made = Journal(KEY, seq + 1, mac)
+    made = Journal(KEY, first=seq + 1, mac=mac)
     made.append((seq, data, mac, previous))
     return made
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from noisewarden.firmware import wire
+from noisewarden.virtual import simulated
 
 BOX = "bagu-east-01"
 KEY = wire.Key(wire.derive(bytes(range(32)), "journal"))
@@ -35,31 +36,11 @@ MINUTE = {
 }
 
 
-class Journal(list):
-    """The entries of a box, oldest first; each new one continues the chain."""
+class Journal(simulated.Journal):
+    """With a key of its own where none is given."""
 
-    def __init__(self, key: Any = KEY, first: int = 1, mac: bytes = wire.FIRST_MAC) -> None:
-        super().__init__()
-        self._key = key
-        self._seq = first
-        self._mac = mac
-
-    def add(
-        self,
-        kind: str,
-        *,
-        boot: int = 1,
-        uptime_ms: int = 0,
-        unix_s: int | None = None,
-        **fields: Any,
-    ) -> None:
-        body = wire.pack(kind, **fields)
-        data = wire.record(kind, body, uptime_ms, unix_s, 0 if unix_s is None else 2)
-        wire.number(data, self._seq, boot)
-        mac = self._key.sign(self._mac, data)
-        self.append((self._seq, bytes(data), mac, self._mac))
-        self._seq += 1
-        self._mac = mac
+    def __init__(self, key: Any = KEY, **start: Any) -> None:
+        super().__init__(key, **start)
 
 
 def journal(minutes: int, *, timeless: int = 0, **start: Any) -> Journal:

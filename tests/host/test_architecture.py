@@ -12,7 +12,7 @@ HOST = ROOT / "host"
 HARDWARE = {"machine", "network", "esp32", "neopixel"}
 IMPURE = HARDWARE | {"asyncio", "time", "sys", "os", "socket", "ssl", "gc"}
 EDGE = {
-    *("start", "setup", "app", "hal", "microphone", "health"),
+    *("start", "setup", "app", "service", "hal", "microphone", "health"),
     *("links", "wifi", "mqtt", "station", "station_link"),
 }
 """Rooms at the edge; every other room of the firmware is pure."""

@@ -1,6 +1,7 @@
 """Commands from afar: asked, sent, and what the box answers, early, late or never."""
 
 import asyncio
+import time
 
 import pytest
 from host.fakebox import BOX, START_S, Journal
@@ -8,6 +9,7 @@ from host.station_parts import OTHER, STATE, Station, reading, station
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.station.commanding import WITHIN_S
+from noisewarden.station.intake import OFF_FOR_S
 from noisewarden.station.people import Refused
 from noisewarden.station.requests import ACTIONS
 
@@ -226,12 +228,25 @@ def test_a_clock_that_is_unset_or_off_is_set_once(parts, state, of_reading, aske
         parts.hear("state", state)
         for _ in range(3):
             if of_reading is not None:
+                parts.clock += OFF_FOR_S / 2
                 parts.hear("reading", reading(**of_reading))
         await asyncio.sleep(0.05)
         await settle(parts)
 
     run(work())
     assert [body["action"] for _, body in parts.line.commands] == ["set_time"] * asked
+
+
+def test_readings_that_are_late_for_a_moment_set_no_clock(parts):
+    async def work():
+        for late_s in (60, 0, 60, 60, 0, 60):
+            parts.clock += OFF_FOR_S / 2
+            parts.hear("reading", reading(time=int(time.time()) - 1 - late_s))
+        await asyncio.sleep(0.05)
+        await settle(parts)
+
+    run(work())
+    assert parts.line.commands == []
 
 
 @pytest.mark.parametrize(

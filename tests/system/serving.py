@@ -25,23 +25,24 @@ class Serving:
     url    of its pages
     port   of its broker
     setup  the set-up link, "" when none was printed
-    said   lines of its output; `complaints` of its error stream, once it has ended
+    said   lines of its output; `complaints` of its error stream, by now
     """
 
     def __init__(self, folder: Path, *options: str, **process: Any) -> None:
         self.folder = folder
         self.authority = Authority.in_folder(folder)
         self.tls = False
-        self.complaints: list[str] = []
         self._command = [NOISEWARDEN, "serve", "--data", str(folder), *LOOPBACK, *options]
         self._options = process
+        self._errors = folder.with_suffix(".errors")
 
     def __enter__(self) -> Self:
         self.said: list[str] = []
         log = self.folder.with_suffix(".log")
-        with log.open("wb") as out:
+        # Files, which take what a pipe would hold up.
+        with log.open("wb") as out, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                self._command, stdout=out, stderr=subprocess.PIPE, text=True, **self._options
+                self._command, stdout=out, stderr=errors, **self._options
             )
 
         def serves() -> bool:
@@ -50,7 +51,7 @@ class Serving:
 
         until(serves, lambda: "serve says nothing", _STARTS_WITHIN_S)
         if self.process.poll() is not None:
-            raise AssertionError(self.process.communicate()[1])
+            raise AssertionError(self.complaints)
         self.said = log.read_text().splitlines()
         self.url, self.setup = self._line("pages "), self._line("set up ")
         self.port = int(self._line("boxes ").rpartition(":")[2] or 0)
@@ -63,9 +64,11 @@ class Serving:
     def end(self, sign: signal.Signals) -> int:
         """Its exit code."""
         self.process.send_signal(sign)
-        _, complaints = self.process.communicate(timeout=_ENDS_WITHIN_S)
-        self.complaints = complaints.splitlines()
-        return self.process.returncode
+        return self.process.wait(_ENDS_WITHIN_S)
+
+    @property
+    def complaints(self) -> list[str]:
+        return self._errors.read_text().splitlines()
 
     def _line(self, start: str) -> str:
         found = [line for line in self.said if line.startswith(start)]

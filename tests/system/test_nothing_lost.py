@@ -79,7 +79,7 @@ def test_messages_are_dropped_doubled_and_late(town: Town) -> None:
     # In its own process, the station's broker lets nobody else in.
     echo = Echo(town.broker.station_url) if town.broker else nullcontext()
     with echo, town.crowd.clumsy():
-        town.measure_on()
+        town.measure_on(minutes=60)
         town.all_arrived()
     assert not isinstance(echo, Echo) or echo.count > LOAD
 
@@ -119,3 +119,5 @@ def test_in_the_end_store_and_journals_are_the_same(town: Town) -> None:
     assert town.count() == sum(map(len, town.journals().values()))
     assert town.incidents() == town.incidents_of_journals()
     assert any(incident.box in REAL for incident in town.incidents())
+    town.end()
+    assert not any("noisewarden/" in line for line in town.complaints), town.complaints

@@ -73,9 +73,18 @@ ROUTES = {
     ("GET", "/incidents/{incident}"): "viewer",
     ("PATCH", "/incidents/{incident}"): "officer",
     ("POST", "/incidents/{incident}/interventions"): "officer",
+    ("GET", "/incidents/{incident}/case"): "officer",
     ("GET", "/stream"): "viewer",
     ("GET", "/register"): "technician",
-    ("POST", "/register/{box}/revocation"): "technician",
+    ("POST", "/register"): "technician",
+    ("DELETE", "/register/{box}"): "technician",
+    ("GET", "/plans"): "viewer",
+    ("POST", "/plans"): "technician",
+    ("DELETE", "/plans/{plan}"): "technician",
+    ("GET", "/plans/{plan}/picture"): "viewer",
+    ("PUT", "/plans/{plan}/boxes/{box}"): "technician",
+    ("DELETE", "/plans/{plan}/boxes/{box}"): "technician",
+    ("GET", "/health"): "viewer",
     ("GET", "/people/names"): "viewer",
     ("GET", "/people"): "administrator",
     ("POST", "/people"): "administrator",
@@ -93,7 +102,9 @@ PAGES = {
     "/boxes/bagu-east-01": "viewer",
     "/incidents": "viewer",
     "/incidents/1": "viewer",
+    "/plan": "technician",
     "/register": "technician",
+    "/health": "viewer",
     "/people": "administrator",
     "/audit": "administrator",
 }
@@ -106,6 +117,7 @@ NOT_THERE = {
     "token": "none",
     "command": "0",
     "incident": "9999",
+    "plan": "9999",
 }
 
 

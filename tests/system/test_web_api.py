@@ -230,7 +230,7 @@ def test_a_step_is_one_of_two(officer, step):
 def test_a_stolen_box_is_revoked(station):
     station.add_box("stolen", "a pole")
     with station.visitor("Tess") as technician:
-        assert technician.post(f"{API}/register/stolen/revocation", json={}).status_code == 204
+        assert technician.delete(f"{API}/register/stolen").status_code == 204
         listed = {box["box"]: box for box in technician.get(f"{API}/register").json()}
         assert listed["stolen"]["revoked_s"] and not listed[BOX]["revoked_s"]
         assert not any("key" in name or "password" in name for name in listed["stolen"])

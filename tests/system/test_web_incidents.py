@@ -12,11 +12,26 @@ import pytest
 from host.fakebox import BOX, KEY, MINUTE, Journal
 from host.station_parts import SECRET, add_boot, add_stage, arrivals
 from noisewarden.firmware import evidence, wire
-from noisewarden.register import Registration, write_handover
+from noisewarden.register import Register, Registration, write_handover
 from noisewarden.station import cases
-from noisewarden.station.plans import PICTURE_MOST_BYTES, PLANS_MOST, SIDE_MOST_PX
+from noisewarden.station.audit import Audit
+from noisewarden.station.health import Health
+from noisewarden.station.incidents import Incidents
+from noisewarden.station.live import Live
+from noisewarden.station.people import People
+from noisewarden.station.plans import (
+    PICTURE_MOST_BYTES,
+    PLANS_MOST,
+    SIDE_MOST_PX,
+    Plan,
+    Plans,
+    Spot,
+)
+from noisewarden.store import Store
 from PIL import Image, PngImagePlugin
 from served import Served
+
+pytest_plugins = ["postgres"]
 
 API = "/api/v1"
 PLACE = "Bagu square, east"
@@ -407,3 +422,24 @@ def test_the_station_says_how_it_is(station):
     assert set(told["versions"]) == {"noisewarden", "python"}
     assert abs(told["started_s"] - time.time()) < 600
     station.soon(station.live.trouble, "store", "")
+
+
+# Whatever the database.
+
+
+def test_plans_cases_and_size_are_the_same_on_every_database(database, tmp_path):
+    plans = Plans(database)
+    plan = plans.add("八一广场", drawn())
+    plans.place(plan.id, Spot(BOX, 0.25, 0.5))
+    plans.place(plan.id, Spot(BOX, 0.5, 0.5))
+    assert plans.all() == [Plan(plan.id, "八一广场", [Spot(BOX, 0.5, 0.5)])]
+    assert plans.picture(plan.id)[1].startswith(b"RIFF")
+    plans.remove(plan.id)
+    assert plans.all() == []
+    Store(database).intake(BOX, arrivals(evening(int(time.time()))), KEY)
+    incidents, people = Incidents(database), People(database, Audit(database))
+    incidents.advance(BOX)
+    made = cases.Cases(database, incidents, Register(database), people)
+    case = made.make(incidents.list()[0]["id"], 1, ["a note"])
+    assert json.loads(opened(case.content)["case.json"])["chain"]["verified"] > 15
+    assert Health(database, Live(database), tmp_path).database().bytes > 100_000

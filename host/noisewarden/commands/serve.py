@@ -2,11 +2,17 @@
 
 import asyncio
 import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
+from noisewarden.station.records_only import take_records
 from noisewarden.station.serving import Address, Options, Running, serve
 
 
@@ -22,6 +28,19 @@ class HostPort(click.ParamType):
         if not colon or not port.isdecimal() or int(port) > 65535:
             raise click.BadParameter(f"{value}: is not HOST:PORT, such as 127.0.0.1:8080")
         return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _without_password(
+    context: click.Context, option: click.Parameter, url: str | None
+) -> str | None:
+    """The URL; wrong use when it brings a password where every user of the computer reads it."""
+    typed = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    with suppress(ValueError):  # of a URL that is none, which is told later
+        if typed and url and urlsplit(url).password:
+            raise click.UsageError(
+                f"{option.opts[0]}: any list of processes would show its password; see --help"
+            )
+    return url
 
 
 @click.command()
@@ -52,8 +71,9 @@ class HostPort(click.ParamType):
     "--broker",
     envvar="NOISEWARDEN_BROKER",
     metavar="URL",
-    help="Another MQTT broker instead: mqtts://USER:PASSWORD@HOST:PORT. Better in the environment "
-    "as NOISEWARDEN_BROKER, where no list of processes shows its password.",
+    help="Another MQTT broker instead. mqtt://127.0.0.1:PORT is a Mosquitto that goes by files in "
+    "the data folder; for any other mqtts://USER:PASSWORD@HOST:PORT, better in the environment as "
+    "NOISEWARDEN_BROKER, where no list of processes shows the password.",
 )
 @click.option(
     "--broker-ca",
@@ -63,11 +83,18 @@ class HostPort(click.ParamType):
 )
 @click.option(
     "--database",
+    callback=_without_password,
     metavar="URL",
     help="Another database: postgresql+psycopg://USER@HOST/NAME (password in ~/.pgpass).",
 )
 @click.option("--serial", multiple=True, metavar="PORT", help="A box on USB; can be given again.")
 @click.option("--lan", is_flag=True, help="Pages for other computers too, then by HTTPS.")
+@click.option(
+    "--records-only",
+    is_flag=True,
+    help="A further process beside the station, to take records in: no pages. It wants the same "
+    "--broker and --database, of PostgreSQL.",
+)
 def command(
     folder: Path,
     http: Address | None,
@@ -77,18 +104,37 @@ def command(
     database: str | None,
     serial: tuple[str, ...],
     lan: bool,
+    records_only: bool,
 ) -> None:
     """Run the station: boxes report to it, officers open its pages.
 
     The first start prints a link that works once and makes the first administrator. Pages are for
-    this computer alone; with --lan for others too, by HTTPS with a certificate of the station's own
-    authority (station/authority/ca.pem, to be trusted on those computers).
+    this computer alone; with --lan for others too, by HTTPS with a certificate of the station's
+    own authority (station/authority/ca.pem, to be trusted on those computers).
 
     \b
     noisewarden serve
     noisewarden serve --lan --serial /dev/ttyUSB0
     noisewarden serve --database postgresql+psycopg://station@localhost/noisewarden
+
+    When the broker inside is outgrown, Mosquitto takes its place. The station keeps its files to
+    the register, and lets it read them again when a box comes or is revoked:
+
+    \b
+    sudo apt install mosquitto
+    noisewarden serve --broker mqtt://127.0.0.1:1884
+    /usr/sbin/mosquitto -c station/mosquitto/mosquitto.conf
     """
+    if records_only:
+        if http or serial or lan:
+            raise click.UsageError("--records-only has no pages and no boxes on USB")
+        if not broker or not database or database.startswith("sqlite"):
+            raise click.UsageError(
+                "--records-only goes with --broker and --database of PostgreSQL, which the "
+                "station itself was started with"
+            )
+        work = partial(take_records, folder, broker, broker_ca, database, _tell_broker)
+        return asyncio.run(_run(work))
     if http is None:
         http = ("", 8443) if lan else ("127.0.0.1", 8080)
     if not lan and http[0] not in ("127.0.0.1", "::1", "localhost"):
@@ -96,21 +142,28 @@ def command(
     if broker_ca and not broker:
         raise click.UsageError("--broker-ca goes with --broker")
     options = Options(folder, http, mqtt, broker, broker_ca, database, serial, lan)
-    asyncio.run(_serve(options))
+    return asyncio.run(_run(partial(serve, options, _tell)))
 
 
-async def _serve(options: Options) -> None:
+async def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Until it is told to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    await serve(options, _tell, stop)
+    await work(stop)
     click.echo("stopped", err=True)
 
 
 def _tell(running: Running) -> None:
     click.echo(f"pages   {running.url}")
     click.echo(f"boxes   {running.boxes}")
+    if running.conf:
+        click.echo(f"broker  to be started with: mosquitto -c {running.conf}")
     if running.setup:
         click.echo(f"set up  {running.url}{running.setup}")
         click.echo("        works once, within three days: it makes the first administrator")
+
+
+def _tell_broker(name: str) -> None:
+    click.echo(f"records {name}")

@@ -33,6 +33,9 @@ STRANGERS_MOST = 200
 """Messages of boxes that are not known yet, kept until the register is read again."""
 
 UNSET_AGAIN_AFTER_S = 30.0
+OFF_FOR_S = 10.0
+"""So long a clock must be off before it is set: after a sleep of this computer, or under a load,
+readings come late for a moment, from all boxes at once."""
 OFF_AGAIN_AFTER_S = 600.0
 _EARLIEST_S = 1_704_067_200
 """2024-01-01: a computer that says less does not know the time."""
@@ -63,10 +66,12 @@ class Desk:
 
 @dataclass
 class _Clock:
-    """n: of the last reading; asked_at: when the clock was to be set, by the monotonic one."""
+    """boot: the box's last start. By the monotonic clock: asked_at, when its own was to be set;
+    off_at, since when its readings tell another time, None when they do not."""
 
-    n: int = 0
+    boot: int = 0
     asked_at: float = -math.inf
+    off_at: float | None = None
 
 
 class Intake:
@@ -186,19 +191,23 @@ class Intake:
         if self._desk is None:
             return
         self._desk.live.take_reading(box, reading)
-        clock = self._clocks[box]
-        if reading["n"] < clock.n:
-            clock.asked_at = -math.inf  # it has started again, and lost its time perhaps
-        clock.n = reading["n"]
-        told_s = reading["time"]
+        clock, told_s = self._clocks[box], reading["time"]
         if told_s is None:
             self._set_clock(box, UNSET_AGAIN_AFTER_S)
-        elif abs(told_s + _READING_OLD_S - time.time()) > TOLERANCE_S:
+        elif abs(told_s + _READING_OLD_S - time.time()) <= TOLERANCE_S:
+            clock.off_at = None
+        elif clock.off_at is None:
+            clock.off_at = self._monotonic()
+        elif self._monotonic() - clock.off_at >= OFF_FOR_S:
             self._set_clock(box, OFF_AGAIN_AFTER_S)
 
     def _take_state(self, way: Way, box: str, state: Payload, retained: bool) -> None:
         if self._desk:
             self._desk.live.take_state(box, state, retained=retained)
+        clock = self._clocks[box]
+        if state["boot"] != clock.boot:
+            clock.boot = state["boot"]
+            clock.asked_at = -math.inf  # it may have lost its time
         if retained:
             # How far the box was then says nothing; its start may still be the same.
             state = {"boot": state["boot"]}
@@ -235,6 +244,10 @@ class Intake:
             if self._known.get(box) != keys
         }
         self.committer.admit(admitted.keys(), changed)
+        if self._desk:
+            # A broker may cut a revoked box without its will, and nothing it says counts now.
+            for box in self._known.keys() - admitted.keys():
+                self._desk.live.take_availability(box, False)
         self._known = admitted
         strangers, self._strangers = self._strangers, []
         for way, box, name, payload, retained in strangers:

@@ -6,36 +6,24 @@ will. It must run as the user who owns the files. The station comes
 by a listener of its own, so several intake processes may share its user name.
 """
 
-import base64
 import getpass
-import hashlib
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from noisewarden.errors import UserError
+from noisewarden.mosquitto_password import hashed
 from noisewarden.station.packets import PACKET_MOST_BYTES
 from noisewarden.station.rights import DOWN, EVERYTHING, STATION, UP
 
 CONF = "mosquitto.conf"
+PROCESS = "mosquitto.pid"
+"""Where it writes its process id, while it runs."""
 _BOXES, _BOXES_ACL = "boxes.passwords", "boxes.acl"
 _STATION, _STATION_ACL = "station.passwords", "station.acl"
 
-_ITERATIONS = 101
-"""As mosquitto_passwd has it; a box's password is 256 random bits and needs none."""
-_SALT_BYTES = 12
-
 _QUEUED_MOST = 100_000
 """Its 1000 lose records that it has acknowledged, while an intake is away."""
-
-
-def hashed(password: str) -> str:
-    """A password as a password file of Mosquitto has it: PBKDF2 with HMAC-SHA512, salted."""
-    salt = secrets.token_bytes(_SALT_BYTES)
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    salt64, key64 = (base64.b64encode(part).decode() for part in (salt, key))
-    return f"$7${_ITERATIONS}${salt64}${key64}"
 
 
 def write(
@@ -47,30 +35,33 @@ def write(
     port: int = 8883,
     station_host: str = "127.0.0.1",
     station_port: int = 1883,
+    station_tls: bool = False,
 ) -> Path:
     """Writes configuration, ACL and the station's password; the path of the configuration.
 
     The boxes are those of `write_boxes`. UserError when a file cannot be written.
     """
+    tls = _TLS.format(certificate=certificate[0], key=certificate[1])
     text = _CONF.format(
         user=getpass.getuser(),  # the files are readable by their owner alone
         packet=PACKET_MOST_BYTES,
         queued=_QUEUED_MOST,
         boxes_listener=f"{port} {host}".strip(),
-        certificate=certificate[0],
-        key=certificate[1],
+        process=folder / PROCESS,
+        boxes_tls=tls,
         boxes=folder / _BOXES,
         boxes_acl=folder / _BOXES_ACL,
         station_listener=f"{station_port} {station_host}",
+        station_tls=tls if station_tls else "",
         station=folder / _STATION,
         station_acl=folder / _STATION_ACL,
     )
     up = [f"pattern write noisewarden/%u/{name}\n" for name in UP]
     down = [f"pattern read noisewarden/%u/{name}\n" for name in DOWN]
-    _put(folder / _BOXES_ACL, "".join(up + down))
-    _put(folder / _STATION_ACL, f"user {STATION}\ntopic readwrite {EVERYTHING}\n")
-    _put(folder / _STATION, f"{STATION}:{hashed(station_password)}\n")
-    _put(folder / CONF, text)
+    put(folder / _BOXES_ACL, "".join(up + down))
+    put(folder / _STATION_ACL, f"user {STATION}\ntopic readwrite {EVERYTHING}\n")
+    put(folder / _STATION, f"{STATION}:{hashed(station_password)}\n")
+    put(folder / CONF, text)
     return folder / CONF
 
 
@@ -79,7 +70,7 @@ def write_boxes(folder: Path, passwords: Mapping[str, str]) -> None:
 
     UserError when the file cannot be written.
     """
-    _put(folder / _BOXES, "".join(f"{box}:{line}\n" for box, line in passwords.items()))
+    put(folder / _BOXES, "".join(f"{box}:{line}\n" for box, line in passwords.items()))
 
 
 _CONF = """\
@@ -89,13 +80,11 @@ per_listener_settings true
 max_packet_size {packet}
 max_queued_messages {queued}
 persistence false
+pid_file {process}
 
 # Boxes
 listener {boxes_listener}
-certfile {certificate}
-keyfile {key}
-tls_version tlsv1.2
-allow_anonymous false
+{boxes_tls}allow_anonymous false
 password_file {boxes}
 acl_file {boxes_acl}
 use_username_as_clientid true
@@ -103,14 +92,20 @@ max_qos 1
 
 # The station
 listener {station_listener}
-allow_anonymous false
+{station_tls}allow_anonymous false
 password_file {station}
 acl_file {station_acl}
 """
 
+_TLS = """\
+certfile {certificate}
+keyfile {key}
+tls_version tlsv1.2
+"""
 
-def _put(path: Path, text: str) -> None:
-    """The whole of a file at once, readable by its owner alone."""
+
+def put(path: Path, text: str) -> None:
+    """The whole of a file at once, readable by its owner alone. UserError when it cannot be."""
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         beside.unlink(missing_ok=True)

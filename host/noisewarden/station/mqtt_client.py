@@ -24,7 +24,7 @@ from noisewarden.register import Register
 from noisewarden.station.rights import STATION
 from noisewarden.station.ways import Again, Unreachable
 
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
+PORTS = {"mqtt": 1883, "mqtts": 8883}
 _KEEP_ALIVE_S = 30
 _KEY_KEPT_S = 1.0
 _WITHIN_S = 5.0
@@ -160,7 +160,7 @@ def _options(url: str, ca: Path | None) -> tuple[dict[str, Any], str]:
     """What the library takes, and a name of the broker that can be shown."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS[parts.scheme]
+        port = parts.port or PORTS[parts.scheme]
         if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError
     except (ValueError, KeyError):

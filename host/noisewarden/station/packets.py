@@ -91,6 +91,13 @@ def is_disconnect(data: bytes) -> bool:
     return data[0] >> 4 == _DISCONNECT
 
 
+def plain_topic(packet: Packet) -> str | None:
+    """The topic of a PUBLISH of QoS 0 that nobody is to keep: it can go on as it came, since these
+    same bytes are what a subscriber gets. None for any other packet."""
+    data, at = packet
+    return _text(data, at)[0] if data[0] == _PUBLISH << 4 else None
+
+
 def _check_publish(flags: int, data: bytes, at: int) -> None:
     qos = flags >> 1 & 3
     if qos > 1:

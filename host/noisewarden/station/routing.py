@@ -53,6 +53,7 @@ class Router(Broker):
             earlier.cut("came back on another connection")
             await earlier.over.wait()
         self.connections[client] = connection
+        connection.pass_on = lambda topic, data: self._pass_on(connection, topic, data)
         connection.waiting = lambda: self._waiting(client)
         if isinstance(connection.rights, OfStation):
             self._stations.add(connection)
@@ -100,13 +101,19 @@ class Router(Broker):
         connection = self.connections.get(client_session.client_id or "")
         if message is None or connection is None:
             return True
-        if not connection.rights.may_publish(message.topic):
-            _log.info("%s: may not publish to %r", connection.client, message.topic)
+        if not _may_publish(connection, message.topic):
             return True
         if message.retain:
             await self.retain_message(client_session, message.topic, message.data, message.qos)
         await self._broadcast_message(client_session, message.topic, message.data, message.qos)
         return True
+
+    def _pass_on(self, connection: Connection, topic: str, data: bytes) -> None:
+        """A packet of QoS 0 as it came, to whoever subscribes to its topic at whatever QoS."""
+        if _may_publish(connection, topic):
+            for subscriber, _ in self._subscribers(topic):
+                if other := self.connections.get(subscriber.client_id or ""):
+                    other.write(data)
 
     async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
         topic_filter, qos = subscription
@@ -164,6 +171,13 @@ class Router(Broker):
             for subscriber, _ in self.subscriptions.get(topic_filter, ())
         ):
             await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
+def _may_publish(connection: Connection, topic: str) -> bool:
+    allowed = connection.rights.may_publish(topic)
+    if not allowed:
+        _log.info("%s: may not publish to %r", connection.client, topic)
+    return allowed
 
 
 def _is_wildcard(topic_filter: str) -> bool:

@@ -13,16 +13,19 @@ from noisewarden import __version__
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.register import Register
+from noisewarden.station import mosquitto_keeper
 from noisewarden.station.audit import Audit
 from noisewarden.station.authority import Authority
 from noisewarden.station.broker import Broker, cannot_listen
 from noisewarden.station.cases import Cases
 from noisewarden.station.commanding import Commander
 from noisewarden.station.health import Health
+from noisewarden.station.incident_news import IncidentNews
 from noisewarden.station.incidents import Incidents
 from noisewarden.station.intake import Desk, Intake, filters
 from noisewarden.station.levels import Levels
 from noisewarden.station.live import Live
+from noisewarden.station.mosquitto_keeper import Keeper, is_own, station_url
 from noisewarden.station.mqtt_client import BrokerClient, BrokerWay
 from noisewarden.station.people import People
 from noisewarden.station.plans import Plans
@@ -45,8 +48,9 @@ Address = tuple[str, int]
 class Options:
     """folder    of the station's data
     http      where the pages are, on loopback but for `lan`, and then by HTTPS
-    mqtt      where boxes connect to the broker in this process
-    broker    URL of another broker instead, `broker_ca` the file of its authority
+    mqtt      where boxes connect to the broker in this process, or to that Mosquitto
+    broker    URL of another broker instead, `broker_ca` the file of its authority; when it names
+              no user it is a Mosquitto that goes by the files kept here
     database  URL of another database than the folder's own
     serial    ports of boxes on USB
     lan       pages for others than this computer
@@ -67,11 +71,13 @@ class Running:
     """url    of the pages
     setup  path and fragment of the first administrator's link, None when there is one already
     boxes  where boxes connect, or the name of another broker
+    conf   what Mosquitto is to be started with, when it is the broker
     """
 
     url: str
     setup: str | None
     boxes: str
+    conf: Path | None
     station: Station
 
 
@@ -85,13 +91,8 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
         database = stack.enter_context(_database(options))
         authority = Authority.in_folder(options.folder)
         names = _names(options.http[0]) if options.lan else ()
-        certificate = authority.server_files(names)
+        certificate = authority.server_files((*names, *mosquitto_keeper.names(options.broker)))
         register = Register(database)
-        broker, url, where = None, options.broker, ""
-        if url is None:
-            broker = await stack.enter_async_context(Broker(register, certificate, *options.mqtt))
-            url = broker.station_url
-            where = f"mqtts://{options.mqtt[0] or socket.gethostname()}:{broker.port}"
         store, ways = Store(database), Ways()
         live = Live(database)
 
@@ -101,14 +102,24 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
                 _log.warning("%s", why)
             live.trouble(what, why)
 
+        broker = keeper = news = None
+        url, where, port = options.broker, options.mqtt[0] or socket.gethostname(), 0
+        if url is None:
+            broker = await stack.enter_async_context(Broker(register, certificate, *options.mqtt))
+            url, port = broker.station_url, broker.port
+        else:
+            news = IncidentNews(database, live.tell_soon)  # other processes may take records in
+            if is_own(url):
+                keeper = Keeper(url, options.folder, register, certificate, options.mqtt, trouble)
+                url, port = station_url(url, options.folder), options.mqtt[1]
         commander = Commander(
             database, register, ways, lambda box: not live.silent(box), live.tell
         )
-        incidents = Incidents(database, live.tell_soon, live.silent)
+        incidents = Incidents(database, news.told if news else live.tell_soon, live.silent)
         intake = Intake(store, register, incidents, ways, Desk(live, commander), trouble=trouble)
         client = BrokerClient(
             url,
-            filters(),
+            filters(shared=broker is None),
             lambda topic, data, retained: intake.hear_topic(way, topic, data, retained),
             lambda why: trouble("broker", why),
             ca=options.broker_ca,
@@ -140,6 +151,10 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
         cables = [UsbBox(port, intake, ways, trouble) for port in options.serial]
         works = [live.run(), commander.run(), intake.run(), client.run(), health.run()]
         works += [cable.run() for cable in cables]
+        if news:
+            works.append(news.run())
+        if keeper:
+            works.append(keeper.run(lambda: client.connected))
 
         async def tell() -> None:
             while not web.started:
@@ -148,7 +163,8 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
             host = names[0] if names else "localhost"
             setup = await asyncio.to_thread(people.setup_link)
             pages = f"{scheme}://{f'[{host}]' if ':' in host else host}:{web.port}"
-            ready(Running(pages, setup, where or client.name, station))
+            boxes = f"mqtts://{where}:{port}" if port else client.name
+            ready(Running(pages, setup, boxes, keeper.conf if keeper else None, station))
 
         await _until(stop, web, listener, [*works, tell()])
 

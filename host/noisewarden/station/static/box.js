@@ -42,7 +42,7 @@ follow({
     command: (command) => {
       if (command.box !== id) return;
       commands.show(command);
-      intervene?.heard(command);
+      intervene?.asked.take(command);
     },
   },
   look,

@@ -1,7 +1,7 @@
 // The configuration of a box: checked by the box's own rules, tried on yesterday, then sent.
 
 import { get, post } from "./api.js";
-import { describe, trail } from "./commands.js";
+import { Asked } from "./commands.js";
 import { ConfigurationForm, same } from "./configuration_form.js";
 import { attempt } from "./forms.js";
 import { tellLink } from "./link_state.js";
@@ -15,8 +15,8 @@ const { id } = document.getElementById("box").dataset;
 const trouble = document.getElementById("trouble");
 const form = document.getElementById("configuration");
 const save = form.querySelector('button[type="submit"]');
+const asked = save ? new Asked(document.getElementById("asked")) : null;
 let known;
-let asked = null;
 let waiting;
 
 const fields = new ConfigurationForm(form, () => {
@@ -47,11 +47,6 @@ async function read(keep = false) {
   if (save) await check();
 }
 
-function show(command) {
-  document.getElementById("asked").replaceChildren(
-    describe(command), trail(command), command.detail);
-}
-
 if (save) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -64,8 +59,7 @@ if (save) {
       const command = await post(`/boxes/${id}/commands`, {
         action: "set_config", arguments: { config: fields.read() },
       });
-      asked = command.id;
-      show(command);
+      asked.show(command);
     });
     save.disabled = false;
   });
@@ -87,9 +81,8 @@ if (save) {
 follow({
   handlers: {
     command: (command) => {
-      if (command.id !== asked) return;
-      show(command);
-      if (command.status === "done") attempt(trouble, () => read(true));
+      const own = asked?.take(command);
+      if (own && command.status === "done") attempt(trouble, () => read(true));
     },
     state: ({ box }) => box === id && attempt(trouble, () => read(true)),
   },

@@ -65,3 +65,25 @@ export class Commands {
     this.none.hidden = true;
   }
 }
+
+/** The command that somebody has asked for on this page, and what comes of it. */
+export class Asked {
+  constructor(place) {
+    this.place = place;
+    this.heard = new Map();
+  }
+
+  /** The answer of the API to a request; news of it may have come before. */
+  show(command) {
+    this.id = command.id;
+    this.take(this.heard.get(command.id) ?? command);
+  }
+
+  /** News of any command; whether it is of this one. */
+  take(command) {
+    this.heard.set(command.id, command);
+    if (command.id !== this.id) return false;
+    this.place.replaceChildren(describe(command), trail(command), command.detail);
+    return true;
+  }
+}

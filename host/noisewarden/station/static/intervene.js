@@ -1,7 +1,7 @@
 // Stepping in from afar: what is asked of the box, and at once what comes of it.
 
 import { get, post, remove } from "./api.js";
-import { describe, trail } from "./commands.js";
+import { Asked } from "./commands.js";
 import { attempt, complain, handle } from "./forms.js";
 import { outcome } from "./what_if.js";
 import { t } from "./words.js";
@@ -13,7 +13,7 @@ const part = (name) => document.querySelector(`[data-intervene="${name}"]`);
 export class Intervene {
   constructor(id) {
     this.id = id;
-    this.asked = null;
+    this.asked = new Asked(part("asked"));
     const trouble = part("trouble");
     for (const form of document.querySelectorAll("form[data-action]")) {
       handle(form, ({ seconds, ...rest }) =>
@@ -27,27 +27,16 @@ export class Intervene {
       });
     }
     this.limit = part("limit");
-    handle(this.limit, async ({ limit, minutes }) => this.show(
+    handle(this.limit, async ({ limit, minutes }) => this.asked.show(
       await post(`/boxes/${id}/temporary-limit`, { limit: Number(limit), minutes: Number(minutes) })));
     part("end").addEventListener("click", () => attempt(trouble, async () =>
-      this.show(await remove(`/boxes/${id}/temporary-limit`))));
+      this.asked.show(await remove(`/boxes/${id}/temporary-limit`))));
     part("try").addEventListener("click", () =>
       attempt(this.limit.querySelector('[role="alert"]'), () => this.tryLimit()));
   }
 
   async ask(action, given) {
-    this.show(await post(`/boxes/${this.id}/commands`, { action, arguments: given }));
-  }
-
-  /** The command that was asked last on this page, as it is now. */
-  show(command) {
-    this.asked = command.id;
-    part("asked").replaceChildren(
-      describe(command), trail(command), command.detail);
-  }
-
-  heard(command) {
-    if (command.id === this.asked) this.show(command);
+    this.asked.show(await post(`/boxes/${this.id}/commands`, { action, arguments: given }));
   }
 
   // A limit for a while.
@@ -55,7 +44,8 @@ export class Intervene {
   async look() {
     const { config, certain, temporary } = await get(`/boxes/${this.id}/configuration`);
     this.config = config;
-    for (const field of this.limit.elements) field.disabled = !certain && field.type !== "button";
+    this.limit.querySelector('[type="submit"]').disabled = !certain;
+    part("try").disabled = false;
     complain(part("unknown"), certain ? "" : t("limit.unknown"));
     const holds = temporary.at(-1);
     part("holds").hidden = !holds;

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from noisewarden.mosquitto_password import PATTERN
 from noisewarden.register import KEY_BYTES, Registration
 from noisewarden.schema import register as table
 from noisewarden.station.web.problems import Problem, answers
@@ -32,6 +33,7 @@ class Handover(Strict):
     password_sha256: Key
     command_key: Key
     journal_key: Key
+    mosquitto: Annotated[str, Field(pattern=PATTERN)] | None = None
 
     def entry(self) -> Registration:
         content: dict[str, Any] = self.model_dump()
