@@ -31,6 +31,10 @@ _CURES = (
 )
 
 
+class DatabaseRefuses(UserError):
+    """Nobody's request is to blame; it may succeed later."""
+
+
 class Database:
     """A context manager that closes it. UserError when the database refuses.
 
@@ -108,7 +112,9 @@ class Database:
                 (cure for part, cure in _CURES if part in cause),
                 "check the disk, and who may write there",
             )
-            raise UserError(f"{self._name()}: the database refuses ({cause}); {cure}") from None
+            raise DatabaseRefuses(
+                f"{self._name()}: the database refuses ({cause}); {cure}"
+            ) from None
 
     def _name(self) -> str:
         url = self._url

@@ -1,4 +1,4 @@
-"""A station as a person starts it, on either broker, and what those bring who should not get in."""
+"""A station as a person starts it, on either broker, and tools of those who should not get in."""
 
 import json
 import os

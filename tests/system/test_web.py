@@ -8,6 +8,7 @@ from http.cookies import SimpleCookie
 
 import httpx
 import pytest
+from noisewarden.database import DatabaseRefuses
 from noisewarden.station.audit import By
 from noisewarden.station.people import ROLES
 from noisewarden.station.sessions import IDLE_S
@@ -363,6 +364,16 @@ def test_an_error_is_a_problem_document_of_one_line(visitors, path, status, code
     assert (answer.status_code, problem["status"], problem["code"]) == (status, status, code)
     assert problem["type"] == f"urn:noisewarden:problem:{code}"
     assert "\n" not in problem["detail"]
+
+
+def test_a_database_that_refuses_is_nobodys_request(station, visitors, monkeypatch):
+    def refuse(box: str) -> None:
+        raise DatabaseRefuses("station: the database refuses (disk I/O error); check the disk")
+
+    monkeypatch.setattr(station.register, "get", refuse)
+    answer = visitors["administrator"].get(f"{API}/boxes/bagu-east-01")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database")
+    assert "check the disk" in answer.json()["detail"]
 
 
 def test_for_a_person_an_error_is_a_page(visitors):

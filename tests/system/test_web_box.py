@@ -71,10 +71,20 @@ def test_a_day_is_that_of_the_place(get):
     assert there["from_s"] == MIDNIGHT_S + 12 * 3600
 
 
-def test_the_zone_is_that_of_the_configuration(station, get):
-    tell_config(station, {"box": BOX, "place": PLACE})
-    assert get("span")["zone"] == "CST-8"
+def test_the_zone_is_that_which_the_box_tells(station, get):
     assert get("statistics", **PERIOD)["zone"] == "CST-8"
+    box = "far-away"
+    station.add_box(box, "a pole")
+    station.soon(station.live.take_state, box, {"zone": "JST-9"})
+    with station.visitor("Vera") as viewer:
+        params = {"date": SUNDAY}
+        until(
+            lambda: (
+                viewer.get(f"{API}/boxes/{box}/span", params=params).json()["from_s"]
+                == MIDNIGHT_S - 3600
+            ),
+            lambda: "the state is late",
+        )
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _without_password(
     with suppress(ValueError):  # of a URL that is none, which is told later
         if typed and url and urlsplit(url).password:
             raise click.UsageError(
-                f"{option.opts[0]}: any list of processes would show its password; see --help"
+                f"{option.opts[0]}: its password would stand in every list of processes"
             )
     return url
 
@@ -70,9 +70,10 @@ def _without_password(
 @click.option(
     "--broker",
     envvar="NOISEWARDEN_BROKER",
+    callback=_without_password,
     metavar="URL",
     help="Another MQTT broker instead. mqtt://127.0.0.1:PORT is a Mosquitto that goes by files in "
-    "the data folder; for any other mqtts://USER:PASSWORD@HOST:PORT, better in the environment as "
+    "the data folder; for any other mqtts://USER:PASSWORD@HOST:PORT, in the environment alone, as "
     "NOISEWARDEN_BROKER, where no list of processes shows the password.",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import click
 from rich.columns import Columns
@@ -10,7 +11,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from noisewarden.demo.boxes import DemoBox
+from noisewarden.demo.boxes import Box, DemoBox
 from noisewarden.demo.door import Door
 from noisewarden.stages import STAGES
 
@@ -18,69 +19,87 @@ PANELS_MOST = 8
 """More boxes get a line each."""
 
 LOOK = (
-    "Green numbers are within the limit. Two dance groups raise each other: red, then a reminder.",
+    "Green numbers are within the limit. Two dance groups raise each other: soon one turns red.",
     "Reminder: the number is red for all to see. 20 s of it, and the spotlight is lit.",
-    "Spotlight. On the page, open the incident and take it; the case file begins there.",
+    "Spotlight. On the page, take the incident; what you do about it goes into its file.",
     "Referral: two minutes over the limit. The page puts this box first, for an officer to go.",
 )
 """What to look at, by the highest stage."""
-TRY = "On the page of a box, light its lamp or send a text: it is on the matrix here in a second."
+TRY = "On the page of a box, send a text or light the lamp: it is here in a second."
 
 _COLOURS = {"green": "bold green", "red": "bold red", "off": "dim"}
 _STAGE_STYLES = ("green", "yellow", "bold yellow", "bold red")
 _PANEL_WIDTH = 40
+_PLACE_CHARS = _PANEL_WIDTH - 6
 _CHANGES = 3
 
 
-def stage(box: DemoBox) -> int:
-    """0 while nothing is heard of it."""
-    return box.seen.reading["stage"] if box.seen and box.seen.reading else 0
+def total(boxes: Sequence[Box]) -> str:
+    """All of them in a line."""
+    real = [box for box in boxes if isinstance(box, DemoBox)]
+    heard = sum(box.reading is not None for box in boxes)
+    records = [box.seen.records for box in boxes if box.seen]
+    count = sum(sum(states.values()) for states in records)
+    verified = sum(states["verified"] for states in records)
+    simulated = len(boxes) - len(real)
+    return (
+        f"{len(boxes)} boxes"
+        + (f" ({len(real)} run the firmware, {simulated} are simulated)" if simulated else "")
+        + f", {heard} heard now. {count} records on the station's disk, {verified} verified. "
+        + f"{sum(box.lost_samples for box in real)} samples lost."
+    )
 
 
-def held(box: DemoBox) -> str:
-    """What the station has of it on disk."""
-    counts = box.seen.records if box.seen else {}
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"
+def result(box: Box) -> str:
+    """What became of it, in a line."""
+    stages = "; ".join(change.strip() for change in box.changes) or "no change of stage"
+    return f"{box.name} ({box.place}): {stages}. Records at the station: {box.records}."
 
 
-def _level(box: DemoBox) -> tuple[str, str]:
+def _level(reading: dict[str, Any] | None) -> tuple[str, str]:
     """LAeq,1s, and its style."""
-    reading = box.seen.reading if box.seen else None
     if not reading or reading["laeq"] is None:
         return "   --", "dim"
     return f"{reading['laeq']:5.1f}", _COLOURS[reading["colour"]]
 
 
+def _stage(box: Box) -> tuple[str, str]:
+    return f"{STAGES[box.stage]:9}", _STAGE_STYLES[box.stage]
+
+
 def _panel(box: DemoBox) -> Panel:
-    lines = [box.screen.text()]
-    reading = box.seen.reading if box.seen else None
+    reading = box.reading
     if reading:
-        lines.append(Text.assemble("LAeq,1s ", _level(box), f" dB  limit {reading['limit']}"))
-        flags = "  " + " ".join(reading["flags"])
-        lines.append(
-            Text.assemble("stage ", (STAGES[stage(box)], _STAGE_STYLES[stage(box)]), flags)
-        )
+        told = [
+            Text.assemble("LAeq,1s ", _level(reading), f" dB  limit {reading['limit']}"),
+            Text.assemble("stage ", _stage(box), (" ".join(reading["flags"]), "yellow")),
+        ]
     else:
-        lines.append(Text(box.seen.reason if box.seen else "starts", style="dim"))
-        lines.append(Text())
-    lines.append(Text(f"records at the station: {held(box)}", style="cyan"))
-    return Panel(Group(*lines), title=box.name, subtitle=box.place[:34], width=_PANEL_WIDTH)
+        told = [Text(box.seen.reason if box.seen else "starts", style="dim"), Text()]
+    told.append(Text(f"records at the station: {box.records}", style="cyan"))
+    return Panel(
+        Group(box.screen.text(), *told),
+        title=box.name,
+        subtitle=box.place[:_PLACE_CHARS],
+        width=_PANEL_WIDTH,
+    )
 
 
-def _row(box: DemoBox) -> Text:
+def _row(box: Box) -> Text:
+    lit = isinstance(box, DemoBox) and box.screen.lamp
     return Text.assemble(
-        f"{box.name:15} ",
-        _level(box),
+        (f"{box.name:16}", "" if isinstance(box, DemoBox) else "dim"),
+        _level(box.reading),
         " ",
-        (f"{STAGES[stage(box)]:9}", _STAGE_STYLES[stage(box)]),
-        ("☀" if box.screen.lamp else " ", "bold bright_yellow"),
+        _stage(box),
+        ("☀" if lit else " ", "bold bright_yellow"),
     )
 
 
 class Terminal:
     """All boxes, redrawn in place."""
 
-    def __init__(self, console: Console, boxes: Sequence[DemoBox], door: Door) -> None:
+    def __init__(self, console: Console, boxes: Sequence[Box], door: Door) -> None:
         self._console = console
         self._boxes = boxes
         self._door = door
@@ -92,22 +111,16 @@ class Terminal:
         """The next redraw shows it."""
 
     def _draw(self) -> RenderableType:
-        few = len(self._boxes) <= PANELS_MOST
-        parts = [_panel(box) if few else _row(box) for box in self._boxes]
-        heard = sum(1 for box in self._boxes if box.seen and box.seen.reading)
-        records = sum(sum(box.seen.records.values()) for box in self._boxes if box.seen)
-        lost = sum(box.lost_frames for box in self._boxes)
-        changes = [f"{box.name} {change}" for box in self._boxes for change in box.changes]
+        boxes = self._boxes
+        few = len(boxes) <= PANELS_MOST
+        parts = [_panel(box) if few and isinstance(box, DemoBox) else _row(box) for box in boxes]
+        changes = [f"{box.name} {change}" for box in boxes for change in box.changes]
         return Group(
             Text.assemble("page  ", (self._door.url, "bold underline"), "  (works once)"),
-            Text(LOOK[max(map(stage, self._boxes))], style="bold"),
+            Text(LOOK[max(box.stage for box in boxes)], style="bold"),
             Text(TRY),
             Columns(parts),
-            Text(
-                f"{heard} of {len(self._boxes)} boxes heard, {records} records on disk, "
-                f"{lost} samples lost. Ctrl-C ends it.",
-                style="dim",
-            ),
+            Text(f"{total(boxes)} Ctrl-C ends it.", style="dim"),
             *(Text(change, style="dim") for change in changes[-_CHANGES:]),
         )
 
@@ -115,8 +128,8 @@ class Terminal:
 class Lines:
     """Without a terminal: a line for each change of stage or lamp, and every tenth second."""
 
-    def __init__(self, boxes: Sequence[DemoBox], door: Door) -> None:
-        self._boxes = boxes
+    def __init__(self, boxes: Sequence[Box], door: Door) -> None:
+        self._boxes = [box for box in boxes if isinstance(box, DemoBox)]
         self._told: dict[str, tuple[int, bool, int]] = {}
         click.echo(f"page  {door.url}  (works once)")
         for line in (*LOOK, TRY):
@@ -127,16 +140,16 @@ class Lines:
 
     def changed(self) -> None:
         for box in self._boxes:
-            if box.seen and box.seen.reading:
-                self._tell(box, box.seen.reading)
+            if box.reading:
+                self._tell(box, box.reading)
 
-    def _tell(self, box: DemoBox, reading: dict) -> None:
+    def _tell(self, box: DemoBox, reading: dict[str, Any]) -> None:
         now = (reading["stage"], box.screen.lamp, reading["n"] // 10)
         if self._told.get(box.name) == now:
             return
         self._told[box.name] = now
         click.echo(
             f"{box.name} {reading['n']:4} s  shows {reading['shown']:>3} {reading['colour']:5} "
-            f"LAeq {_level(box)[0]}  {STAGES[reading['stage']]:9} "
-            f"lamp {'lit ' if box.screen.lamp else 'dark'}  records {held(box)}"
+            f"LAeq {_level(reading)[0]}  {STAGES[reading['stage']]:9} "
+            f"lamp {'lit ' if box.screen.lamp else 'dark'}  records {box.records}"
         )

@@ -81,11 +81,6 @@ def known(database: Database, box: str, told: str | None) -> Configuration:
     return last or Configuration(default, False, "")
 
 
-def place_zone(database: Database, box: str, told: str | None) -> str:
-    """The POSIX text of a box's time zone, as far as it is known."""
-    return known(database, box, told).config["zone"]
-
-
 # A limit for a while is an exception of the schedule, of this day alone.
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from noisewarden.database import DatabaseRefuses
 from noisewarden.errors import UserError
 from noisewarden.station.refusals import Refused, Throttled
 from noisewarden.station.web import languages
@@ -129,6 +130,8 @@ def _of_refusal(error: UserError) -> Problem:
     detail = str(error)
     if isinstance(error, Throttled):
         return Problem(429, error.code, detail, {"Retry-After": str(error.wait_s)})
+    if isinstance(error, DatabaseRefuses):
+        return Problem(503, "database", detail)
     if isinstance(error, Refused):
         status = _STATUS_OF_REFUSAL.get(error.code, 422)
         # A 401 says how to be let in (RFC 9110, 15.5.2).

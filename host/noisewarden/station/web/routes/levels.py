@@ -7,13 +7,13 @@ import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel
 
+from noisewarden.firmware import config as settings
 from noisewarden.firmware import flags
 from noisewarden.records_csv import iso
-from noisewarden.station import configurations, local_time, minutes_csv, spans
+from noisewarden.station import local_time, minutes_csv, spans
 from noisewarden.station.minutes import Minute
 from noisewarden.station.periods import MIN_VALID_SHARE, Period
 from noisewarden.station.web.problems import Problem, answers
@@ -49,11 +49,9 @@ Asked = Annotated[
 
 
 async def _zone(station: TheStation, box: BoxId, zone: Asked = None) -> str:
-    """For day and night, and the dates of days."""
-    if zone is not None:
-        return zone
-    told = station.live.box(box)["state"].get("config")
-    return await run_in_threadpool(configurations.place_zone, station.database, box, told)
+    """For day and night, and the dates of days. One that has told none has the firmware's own."""
+    told = zone if zone is not None else station.live.box(box)["state"].get("zone")
+    return told if isinstance(told, str) else settings.merged({})["zone"]
 
 
 Zone = Annotated[str, Depends(_zone)]
