@@ -5,6 +5,8 @@ copy, so that a file that is torn or edited badly changes nothing: the box goes 
 had, and says so. Every problem is one line `key: value is not …`.
 """
 
+import binascii
+import hashlib
 import json
 
 from micropython import const
@@ -182,6 +184,25 @@ def merged(config):
     whole["schedule"] = _schedule()
     whole["schedule"].update(config.get("schedule", {}))
     return whole
+
+
+def digest(config):
+    """SHA-256 in hex of a whole configuration, the same whatever the order of its keys: by it a
+    station knows which one a box goes by."""
+    found = hashlib.sha256()
+    _add(found, "", config)
+    return binascii.hexlify(found.digest()).decode()
+
+
+def _add(found, path, value):
+    if isinstance(value, dict):
+        for key in sorted(value):
+            _add(found, path + "." + key, value[key])
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            _add(found, "{}.{}".format(path, index), entry)
+    else:
+        found.update("{}={}\n".format(path, value).encode())
 
 
 def rules(config):

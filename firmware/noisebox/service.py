@@ -1,10 +1,7 @@
 """What a box does for whoever asks, beside lamp and matrix, and what it tells of itself."""
 
 import asyncio
-import binascii
 import gc
-import hashlib
-import json
 import sys
 
 from micropython import const
@@ -17,10 +14,6 @@ MICROPYTHON = ".".join(str(part) for part in sys.implementation.version[:3])
 
 _FOR_EVER = const(0xFFFFFFFF)
 _REBOOT_AFTER_MS = const(1000)
-
-
-def _digest(config):
-    return binascii.hexlify(hashlib.sha256(json.dumps(config)).digest()).decode()
 
 
 class Service:
@@ -39,6 +32,7 @@ class Service:
         self._board = board["board"]
         self._place = config["place"]
         self._zone = config["zone"]
+        self._digest = setup.digest
         self._files = setup.files
         self._cause = cause
         self._box = box
@@ -79,7 +73,7 @@ class Service:
         config = self._take_config(config)
         self._place = config["place"]
         self._zone = config["zone"]
-        self._box.record("config", digest=_digest(config), change="set by command")
+        self._box.record("config", digest=self._digest, change="set by command")
         self.tell_state()
 
     def _take_config(self, config):
@@ -96,6 +90,7 @@ class Service:
                 raise Refused("; ".join(problems))
             config = settings.merged(config)
             self._box.configure(config, *settings.rules(config))
+            self._digest = settings.digest(config)
         return config
 
     def set_calibration(self, calibration):
@@ -165,6 +160,7 @@ class Service:
             "serial": hal.serial(),
             "place": self._place,
             "zone": self._zone,
+            "config": self._digest,
             "reset": self._cause,
             "boot": journal.boot,
             "uptime_s": clock.uptime_ms() // 1000,

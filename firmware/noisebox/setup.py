@@ -43,7 +43,7 @@ class Settings:
 class Setup:
     """What the files say.
 
-    config          whole; zone and schedule are its Zone and Schedule
+    config          whole; zone and schedule are its Zone and Schedule, digest is its own
     calibration     (offset_db, until, void), see `config.calibration`
     network, ca     how the station is reached, see `uplink`; network is None for USB only
     secret          of this box, or None when it was never provisioned
@@ -56,6 +56,7 @@ class Setup:
         with Settings() as settings:
             self.config, self.problems = settings.load(files, CONFIG)
             self.zone, self.schedule = settings.rules(self.config)
+            self.digest = settings.digest(self.config)
             *self.calibration, problems = settings.calibration(files, CALIBRATION)
             from noisebox import uplink
 

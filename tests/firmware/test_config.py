@@ -361,4 +361,15 @@ def test_a_calibration_that_a_power_cut_interrupts_is_the_old_or_the_new_one():
     assert operations == 3
 
 
+def test_a_digest_is_the_same_whatever_the_order_of_keys():
+    whole = config.merged({"box": "b", "place": "八股广场"})
+    backwards = {key: whole[key] for key in reversed(sorted(whole))}
+    assert config.digest(backwards) == config.digest(whole)
+    assert config.digest(config.merged({"box": "c"})) != config.digest(config.merged({"box": "b"}))
+    # Of the same configuration, by CPython.
+    assert config.digest({"a": {"b": 1, "c": [True, "x"]}}) == (
+        "f920683e4860aa16de7aa549ce2790dd7154191521fdd3b93253038cb802941e"
+    )
+
+
 check.run(globals())

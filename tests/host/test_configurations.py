@@ -75,10 +75,10 @@ def test_there_must_be_one_to_end():
 def test_the_digest_is_of_what_a_configuration_says_not_of_how_it_is_written():
     config = settings.merged({"box": "b", "place": "八股广场"})
     backwards = dict(reversed(config.items()))
-    assert configurations.digest(backwards) == configurations.digest(config)
+    assert settings.digest(backwards) == settings.digest(config)
     for other in ({"box": "c"}, {"stages": {"window_s": 9}}, {"schedule": {"exceptions": []}}):
         changed = settings.merged({"box": "b"} | other)
-        assert configurations.digest(changed) != configurations.digest(config)
+        assert settings.digest(changed) != settings.digest(config)
 
 
 # Spans.

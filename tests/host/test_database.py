@@ -11,6 +11,7 @@ from host.fakebox import BOX, KEY, START_S, journal
 from noisewarden import migrations
 from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
+from noisewarden.register import Register, Registration
 from noisewarden.schema import boxes, metadata
 from noisewarden.store import Gap, Store
 
@@ -74,6 +75,21 @@ def test_a_database_of_the_first_release_is_brought_up_to_date(folder):
         ]
         made = journal(6, timeless=2)
         assert store.intake(BOX, [(made[3], 3)], KEY).held == 7
+
+
+def test_a_database_without_a_newer_column_gets_it(database_url):
+    box = Registration.of_secret(bytes(32), box=BOX, place="p", board="b", serial="00")
+    with Database(database_url) as database:
+        Register(database).add(box)
+        with database.transaction() as connection:
+            connection.execute(sql.text("ALTER TABLE register DROP COLUMN mosquitto"))
+            connection.execute(sql.text("UPDATE schema_version SET version = 2"))
+    with Database(database_url) as database, Database.in_memory() as new:
+        columns, wanted = (tables(each)["register"]["columns"] for each in (database, new))
+        assert [column[0] for column in columns] == [column[0] for column in wanted]
+        assert Register(database).get(BOX).mosquitto is None
+        Register(database).add(box, replace=True)
+        assert Register(database).get(BOX).mosquitto == box.mosquitto
 
 
 def test_before_that_a_copy_is_kept_once(folder, before):

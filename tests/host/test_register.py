@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from noisewarden import mosquitto_password
 from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
@@ -74,6 +75,16 @@ def test_a_revoked_box_is_out_until_it_is_provisioned_anew(register: Register) -
     assert register.admitted() == {"bagu-east-01"}
     assert register.admits("bagu-east-01", password(OTHER))
     assert not register.admits("bagu-east-01", password(SECRET))
+
+
+def test_mosquitto_is_told_who_is_admitted_and_by_which_password(register: Register) -> None:
+    for box in ("another", "bagu-east-01"):
+        register.add(entry(box=box))
+    register.revoke("another")
+    first = register.mosquitto_passwords()
+    assert list(first) == ["bagu-east-01"]
+    register.add(entry(OTHER), replace=True)
+    assert register.mosquitto_passwords() != first
 
 
 def test_an_id_that_is_taken_is_not_taken_over(register: Register) -> None:
@@ -146,7 +157,9 @@ def test_a_handover_is_taken_in_at_the_station(register: Register, tmp_path: Pat
     write_handover(path, entry())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert SECRET.hex() not in path.read_text() and password(SECRET) not in path.read_text()
-    assert register.import_handover(path) == entry()
+    found = register.import_handover(path)
+    assert found == entry() and found.mosquitto
+    assert register.mosquitto_passwords() == {"bagu-east-01": found.mosquitto}
     assert register.admits("bagu-east-01", password(SECRET))
     with pytest.raises(UserError, match="is in the register"):
         register.import_handover(path)
@@ -183,6 +196,9 @@ def spoilt(**changes: Any) -> str:
         spoilt(command_key="00"),
         spoilt(journal_key=None),
         spoilt(password_sha256="x" * 64),
+        spoilt(mosquitto=7),
+        spoilt(mosquitto=mosquitto_password.hashed("x") + "\nother:line"),
+        spoilt(mosquitto="$7$101$AAAA$AAAA"),
     ],
 )
 def test_what_is_no_handover(register: Register, tmp_path: Path, content: str) -> None:
@@ -192,6 +208,17 @@ def test_what_is_no_handover(register: Register, tmp_path: Path, content: str) -
         register.import_handover(path)
     assert end.value.__cause__ is None and "\n" not in str(end.value)
     assert register.all() == []
+
+
+def test_a_handover_of_before_mosquitto_is_taken_in(register: Register, tmp_path: Path) -> None:
+    path = tmp_path / "box.handover"
+    path.write_text(spoilt(mosquitto=None))
+    register.import_handover(path)
+    content = json.loads(path.read_text())
+    del content["mosquitto"]
+    path.write_text(json.dumps(content))
+    register.import_handover(path, replace=True)
+    assert register.mosquitto_passwords() == {"bagu-east-01": None}
 
 
 def test_a_handover_that_is_not_there(tmp_path: Path) -> None:

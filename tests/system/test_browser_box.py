@@ -12,7 +12,6 @@ from browser import PHONE, WIDE, barriers, chromium, log_in, overflow_px, page_o
 from host.fakebox import BOX, KEY
 from host.station_parts import Line, arrivals
 from noisewarden.firmware import config as settings
-from noisewarden.station import configurations
 from noisewarden.virtual.air import Air
 from noisewarden.virtual.supervisor import VirtualBox
 from playwright.sync_api import expect
@@ -69,7 +68,7 @@ def line(station):
 def tell_config(station, config):
     """The box says that it goes by this one."""
     state = {"clock": 2, "reset": "power", "heap_free": 41_216, "signal": -61, "restarts": 0}
-    state |= {"config": configurations.digest(config), "calibrated_until": int(time.time()) + 9**7}
+    state |= {"config": settings.digest(config), "calibrated_until": int(time.time()) + 9**7}
     station.soon(station.live.take_state, BOX, state)
 
 
@@ -398,3 +397,15 @@ def test_a_loud_box_turns_red_and_its_lamp_is_lit_from_the_page(browser, tmp_pat
             assert time.monotonic() - asked < 2
             expect(page.locator("[data-intervene=asked] [data-status=done]")).to_be_visible()
             expect(page.locator("#now")).to_contain_text("Spotlight lit")
+            # What it goes by it tells by a digest, which is that of the host's own reckoning.
+            page.goto(f"/boxes/{name}/configuration")
+            page.locator('[data-path="place"]').fill("八股广场")
+            page.get_by_role("button", name="Save to the box").click()
+            expect(page.locator("#asked [data-status=done]")).to_be_visible()
+            expect(page.locator("#certain")).to_contain_text("tells that it goes by this")
+            page.goto(f"/boxes/{name}")
+            form = page.get_by_role("form", name="Temporary limit")
+            form.get_by_label("Temporary limit").fill("90")
+            form.get_by_role("button", name="Set").click()
+            expect(page.locator("[data-intervene=holds]")).to_contain_text("90 dB until")
+            expect(page.locator("#now .led.green").first).to_be_visible()

@@ -6,13 +6,21 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
-from noisewarden.demo import evening_zone
+from browser import chromium
+from noisewarden.demo.crowd import Crowd
+from noisewarden.demo.square import evening_zone
+from noisewarden.demo.station import DemoStation
 from noisewarden.firmware import wire
+from playwright.sync_api import expect
 from system.boxes import processes, until
 
 NOISEWARDEN = Path(sys.executable).with_name("noisewarden")
@@ -33,34 +41,112 @@ def nothing_left(folder: Path) -> bool:
     return not processes(folder) and not list(folder.iterdir())
 
 
-def test_demo_shows_a_scene_and_a_real_recording_and_collects_their_records(tmp_path):
-    shown = run("demo", "--seconds", "20", "--wav", str(SPEECH), env=environment(tmp_path))
-    assert (shown.returncode, shown.stderr) == (0, b"")
-    text = shown.stdout.decode()
-    scene, recording = text.splitlines()[-2:]
-    assert scene.startswith("square-01 (square): no change of stage.")
-    assert re.search(r"[1-9] verified", scene)
-    # A voice close to the microphone is over 70 dB from the first second on.
-    assert recording.startswith(f"square-02 ({SPEECH.name}): 5 s  within → reminder")
-    assert re.search(r"[2-9] verified", recording)
-    assert "0 frames lost" in scene and "0 frames lost" in recording
-    assert re.search(r"square-01 +10 s  shows  6\d green LAeq  6", text)
-    assert re.search(r"square-02 +10 s  shows  [89]\d red ", text)
-    assert nothing_left(tmp_path)
-
-
-def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(tmp_path):
-    demo = subprocess.Popen(
-        [NOISEWARDEN, "demo", "--boxes", "1", "--seconds", "60"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+def test_demo_shows_a_square_and_a_real_recording_and_what_the_station_has(tmp_path):
+    shown = run(
+        *("demo", "--seconds", "24", "--no-browser", "--wav", str(SPEECH)),
         env=environment(tmp_path),
     )
-    until(lambda: processes(tmp_path), lambda: "no box runs")
-    demo.send_signal(signal.SIGINT)
-    _, complaints = demo.communicate(timeout=20)
-    assert (demo.returncode, complaints.decode().strip()) == (130, "stopped")
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    text = shown.stdout.decode()
+    near, far, recording, total = text.splitlines()[-4:]
+    assert near.startswith("square-east (Square, east side, beside the dancers): no change")
+    assert far.startswith("square-west (Square, west side, three times as far): no change")
+    # A voice close to the microphone is over 70 dB from the first second on.
+    assert re.match(
+        rf"mill-street \(Beside {SPEECH.name}\): +\d s  within → reminder  at ", recording
+    )
+    assert "spotlight" not in near and "spotlight" not in far
+    assert re.fullmatch(
+        r"3 boxes, 3 heard now\. (\d+) records on the station's disk, \1 verified\. "
+        r"\d+ samples lost\.",
+        total,
+    )
+    level_near, level_far = (
+        float(re.search(rf"square-{side} +10 s  shows +\d\d \w+ +LAeq +([\d.]+)", text)[1])
+        for side in ("east", "west")
+    )
+    assert level_near - level_far == pytest.approx(9.5, abs=0.5)
+    assert re.search(r"mill-street +10 s  shows  [89]\d red ", text)
     assert nothing_left(tmp_path)
+
+
+@contextmanager
+def running(folder: Path, *options: str, **more: str) -> Iterator[subprocess.Popen]:
+    demo = subprocess.Popen(
+        [NOISEWARDEN, "demo", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(folder) | more,
+    )
+    try:
+        yield demo
+    finally:
+        demo.terminate()
+        demo.communicate(timeout=20)
+
+
+def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):
+    """A real browser by the link that the person's would be given."""
+    temporary, given = tmp_path / "tmp", tmp_path / "url"
+    temporary.mkdir()
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {given}.new && mv {given}.new {given}\n')
+    browser.chmod(0o755)
+    with running(temporary, "--boxes", "2", BROWSER=f"{browser} %s"), chromium() as chrome:
+        until(given.exists, lambda: "no browser was opened", 20)
+        link = given.read_text()
+        page = chrome.new_page(locale="en-GB")
+        page.goto(link)
+        assert link not in page.url and "/login" not in page.url
+        expect(page.locator(".tile")).to_have_count(2)
+        number = page.locator(".tile", has_text="square-east").locator("[data-laeq]")
+        expect(number).to_have_text(re.compile(r"\d\d\.\d"), timeout=20_000)
+        assert httpx.get(link).status_code == 410
+        # A stranger who comes without a link is not known.
+        assert httpx.get(page.url, follow_redirects=True).url.path == "/login"
+
+
+@pytest.mark.parametrize(
+    "signs", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)]
+)
+def test_what_ends_the_demo_leaves_nothing_running(tmp_path, signs):
+    with running(tmp_path, "--boxes", "1", "--no-browser") as demo:
+        until(lambda: processes(tmp_path), lambda: "no box runs", 30)
+        for sign in signs:
+            demo.send_signal(sign)
+            time.sleep(0.1)
+        _, complaints = demo.communicate(timeout=20)
+        assert (demo.returncode, complaints.strip()) == (130, "stopped")
+    assert nothing_left(tmp_path)
+
+
+def test_ctrl_c_while_the_station_starts(tmp_path):
+    with running(tmp_path, "--no-browser") as demo:
+        assert demo.stdout.readline().startswith("A square at eight")
+        until(lambda: list(tmp_path.iterdir()), lambda: "no folder")
+        demo.send_signal(signal.SIGINT)
+        _, complaints = demo.communicate(timeout=20)
+        assert (demo.returncode, complaints.strip()) == (130, "stopped")
+    assert nothing_left(tmp_path)
+
+
+def test_a_crowd_of_simulated_boxes_is_heard_and_marked(tmp_path):
+    with DemoStation(tmp_path / "station") as station, Crowd(5, station) as crowd:
+        names = [box.name for box in crowd.boxes]
+
+        def all_heard() -> bool:
+            for name, seen in station.look(names).items():
+                if not seen.reading or seen.records["verified"] != 1:
+                    return False
+                assert seen.reading["shown"] == str(int(seen.reading["laeq"] + 0.5)), name
+            return True
+
+        until(all_heard, lambda: f"{station.look(names)}", 30)
+        process = crowd._process
+        for box in crowd.boxes:
+            assert box.place.startswith("Simulated")
+    assert process.returncode == 0
 
 
 def test_it_is_evening_in_the_demo_whatever_the_hour_here():
@@ -106,7 +192,7 @@ def test_a_box_keeps_its_state_and_takes_its_config(tmp_path):
         (("box", "--wav", "missing.wav"), 1, "missing.wav: no such file"),
         (("box", "--wav", str(SPEECH), "--state", str(SPEECH)), 2, "--state"),
         (("demo", "--wav", "missing.wav"), 1, "missing.wav: no such file"),
-        (("demo", "--boxes", "9"), 2, "--boxes"),
+        (("demo", "--boxes", "0"), 2, "--boxes"),
     ],
 )
 def test_wrong_use_is_one_line(arguments, code, words):

@@ -55,6 +55,10 @@ def said(box: str, qos: int = 1, retained: bool = False) -> list[Message]:
     return [message(box, name, content, qos, retained) for name, content in contents.items()]
 
 
+def will_of(box: str) -> Message:
+    return message(box, "availability", b"offline", 1, True)
+
+
 _number = 1000
 
 
@@ -71,16 +75,18 @@ def speaks_last(place: Place, box: str, client: Client) -> None:
 )
 def test_with_its_own_password_a_box_is_itself_alone(place, client, user):
     before = place.get(f"/boxes/{B}")
-    for retained, will in ((False, None), (True, message(B, "availability", b"offline", 1, True))):
-        with place.connect() as thief:
-            code = thief.login(client, user, password(A), will=will)
-            assert user == A or code in (5, None)
-            for qos in (0, 1):
-                thief.publish(*said(B, qos, retained))
-    with place.box(A) as thief:
-        speaks_last(place, A, thief)
-    assert place.get(f"/boxes/{B}") == before
-    assert place.get(f"/boxes/{B}/records") == []
+    with place.box(B) as other:
+        for retained, will in ((False, None), (True, will_of(B))):
+            with place.connect() as thief:
+                code = thief.login(client, user, password(A), will=will)
+                assert user == A or code in (5, None)
+                for qos in (0, 1):
+                    thief.publish(*said(B, qos, retained))
+        with place.box(A) as thief:
+            speaks_last(place, A, thief)
+        assert place.get(f"/boxes/{B}") == before
+        assert place.get(f"/boxes/{B}/records") == []
+        assert other.ping()
 
 
 def test_a_box_hears_nothing_that_is_for_another(place):

@@ -7,7 +7,6 @@ import pytest
 from host.fakebox import BOX, KEY, Journal
 from host.station_parts import Line, add_stage, arrivals
 from noisewarden.firmware import config as settings
-from noisewarden.station import configurations
 from served import Served
 from system.boxes import until
 from system.days import DAY_S, OFF_FROM_H, OFF_TO_H, WIND_H, a_day
@@ -171,7 +170,7 @@ def test_a_record_that_is_spoilt_is_shown_and_marked(station):
 
 def tell_config(station, config, box=BOX):
     """The box says that it goes by this one."""
-    digest = None if config is None else configurations.digest(settings.merged(config))
+    digest = None if config is None else settings.digest(settings.merged(config))
     station.soon(station.live.take_state, box, {"config": digest})
     until(
         lambda: station.live.box(box)["state"].get("config") == digest, lambda: "the state is late"

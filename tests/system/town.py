@@ -7,6 +7,7 @@ its journal; the store is held against that, byte by byte.
 
 import asyncio
 import hashlib
+import json
 import os
 import random
 import resource
@@ -49,6 +50,8 @@ CROWD = 20
 TWO_HOURS = 120
 """Minutes, and so records."""
 ARRIVES_WITHIN_S = 60
+QUOTA_BYTES = 16_384
+"""Of a file: room for complaints, and for no records."""
 
 CONFIG = {
     "stages": {
@@ -246,7 +249,7 @@ class Echo:
 class Town:
     """broker    the external one, None for that in the station's process
     server    URL of the database on a server, None for that in the station's folder
-    power     of the real boxes: closed, it is gone
+    power     of the real boxes: closed, it is gone until `switch_on`
     without_database  for a while: its server away, or the disk full for the station
     crowd, real, states   the boxes; the state folder of each real one
     store     what is on the station's disk, read from here
@@ -295,10 +298,10 @@ class Town:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """The station's process can make none of its files any larger: a quota, as it were."""
+        """The station's process may write no further into any file: a quota, as it were."""
         process = self.station.process.pid
         soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
-        resource.prlimit(process, resource.RLIMIT_FSIZE, (1, hard))
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (QUOTA_BYTES, hard))
         try:
             yield
         finally:
@@ -314,6 +317,27 @@ class Town:
     def measure_on(self, minutes: int = TWO_HOURS) -> None:
         """The crowd has so much more in its journals at once; the real boxes never cease."""
         self.crowd.measure_on(minutes)
+
+    def record_on(self) -> None:
+        """Waits until each real box has completed a further record."""
+
+        def newest() -> list[int]:
+            return [on_flash(state, key(box))[-1][0] for box, state in self.states.items()]
+
+        before = newest()
+        until(
+            lambda: all(map(int.__lt__, before, newest())),
+            lambda: f"no further record than {before}",
+            ARRIVES_WITHIN_S,
+        )
+
+    def switch_on(self) -> None:
+        """The real boxes, as far as they were installed."""
+        for name, state in self.states.items():
+            board = json.loads((state / "flash" / "board.json").read_text())
+            unix_s = int(time.time()) if name == REAL[0] else None
+            box = VirtualBox(state, tones(LOUD, QUIET), board=board, unix_s=unix_s)
+            self.real[name] = self.power.enter_context(box)
 
     # What comes of it.
 
@@ -417,7 +441,8 @@ def running(folder: Path, broker: str, server: "Cluster | None" = None) -> Itera
         stack.enter_context(made.power)
         for name in REAL:
             made.states[name] = folder / name
-            made.real[name] = made.power.enter_context(_box(folder / name, name, between.port, ca))
+            _install(folder / name, name, between.port, ca)
+        made.switch_on()
         yield made
 
 
@@ -428,15 +453,11 @@ def _clock(folder: Path) -> Path:
     return folder
 
 
-def _box(state: Path, name: str, port: int, ca: bytes) -> VirtualBox:
+def _install(state: Path, name: str, port: int, ca: bytes) -> None:
     state.mkdir()
-    board = install(state, MAIN, config={"box": name} | CONFIG)
+    install(state, MAIN, config={"box": name} | CONFIG)
     flash.provision(state / "flash", secret(name), ca, port)
-    now_s = int(time.time())
-    _measured(state, name, now_s)
-    return VirtualBox(
-        state, tones(LOUD, QUIET), board=board, unix_s=now_s if name == REAL[0] else None
-    )
+    _measured(state, name, int(time.time()))
 
 
 def _measured(state: Path, name: str, until_s: int) -> None:

@@ -247,7 +247,7 @@ class Provisioning:
             own=OWN,
             sent=tuple(files),
             newest=self._wishes.newest,
-            digest=hashlib.sha256(files[CONFIG]).hexdigest(),
+            digest=settings.digest(settings.merged(self._config)),
             change=f"provisioned as {self._config['box']}",
             unix_s=int(time.time()),
         )

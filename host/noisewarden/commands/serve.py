@@ -127,13 +127,13 @@ def command(
     /usr/sbin/mosquitto -c station/mosquitto/mosquitto.conf
     """
     if records_only:
-        if http or serial or lan:
-            raise click.UsageError("--records-only has no pages and no boxes on USB")
         if not broker or not database or database.startswith("sqlite"):
             raise click.UsageError(
                 "--records-only goes with --broker and --database of PostgreSQL, which the "
                 "station itself was started with"
             )
+        if http or serial or lan:
+            raise click.UsageError("--records-only has no pages and no boxes on USB")
         work = partial(take_records, folder, broker, broker_ca, database, _tell_broker)
         return asyncio.run(_run(work))
     if http is None:

@@ -4,7 +4,6 @@ A box tells the digest of its configuration, not the configuration: so that is k
 one that this station has set, or the firmware's own. A configuration is always set as a whole.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -38,24 +37,6 @@ class Configuration:
     command: str
 
 
-def digest(config: Config) -> str:
-    """SHA-256 in hex of a whole configuration, the same whatever the order of its keys."""
-    found = hashlib.sha256()
-    _add(found, "", config)
-    return found.hexdigest()
-
-
-def _add(found: Any, path: str, value: Any) -> None:
-    if isinstance(value, dict):
-        for key in sorted(value):
-            _add(found, f"{path}.{key}", value[key])
-    elif isinstance(value, list):
-        for n, each in enumerate(value):
-            _add(found, f"{path}.{n}", each)
-    else:
-        found.update(f"{path}={value}\n".encode())
-
-
 def known(database: Database, box: str, told: str | None) -> Configuration:
     """`told`: the digest in the box's state, None when there is none."""
     c = commands.c
@@ -72,11 +53,11 @@ def known(database: Database, box: str, told: str | None) -> Configuration:
     last = None
     for row in asked:
         config = settings.merged(json.loads(row.arguments)["config"])
-        if digest(config) == told:
+        if settings.digest(config) == told:
             return Configuration(config, True, row.id)
         if last is None and row.status == "done":
             last = Configuration(config, False, row.id)
-    if digest(default) == told:
+    if settings.digest(default) == told:
         return Configuration(default, True, "")
     return last or Configuration(default, False, "")
 

@@ -1,0 +1,64 @@
+"""Carries a station's database over to a server, every row of it.
+
+    python -m noisewarden.moving station postgresql+psycopg://station@localhost/noisewarden
+
+Stop the station first. What is in the data folder stays there as it is.
+"""
+
+import sys
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from noisewarden.database import FILE, Database
+from noisewarden.errors import UserError
+from noisewarden.schema import metadata
+
+_AT_ONCE = 1000
+
+
+def move(source: Database, target: Database) -> dict[str, int]:
+    """Rows of each table; all of them are there then, or none.
+
+    UserError when there is something in the target already, or a database refuses.
+    """
+    moved = {}
+    with source.reading() as reading, target.transaction() as writing:
+        for table in metadata.sorted_tables:
+            if writing.scalar(sql.select(sql.exists(sql.select(table)))):
+                raise UserError(
+                    f"{table}: has rows there already; name a database that is new and empty"
+                )
+            rows = reading.execute(sql.select(table), execution_options={"yield_per": _AT_ONCE})
+            moved[table.name] = 0
+            for some in rows.mappings().partitions():
+                writing.execute(sql.insert(table), [dict(row) for row in some])
+                moved[table.name] += len(some)
+            if writing.dialect.name == "postgresql" and "id" in table.c:
+                _count_on(writing, table)
+    return moved
+
+
+def _count_on(connection: sql.Connection, table: sql.Table) -> None:
+    """The next row gets a number that none of these has."""
+    if isinstance(table.c.id.type, sql.Integer):
+        sequence = sql.func.pg_get_serial_sequence(table.name, "id")
+        next_id = sql.select(sql.func.coalesce(sql.func.max(table.c.id), 0) + 1).scalar_subquery()
+        connection.execute(sql.select(sql.func.setval(sequence, next_id, False)))
+
+
+def main(folder: str, url: str) -> None:
+    if not (Path(folder) / FILE).exists():
+        raise UserError(f"{folder}: has no {FILE}; name the station's data folder")
+    with Database.in_folder(Path(folder)) as source, Database(url) as target:
+        for table, rows in move(source, target).items():
+            print(f"{table:14} {rows}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("wrong use: python -m noisewarden.moving FOLDER URL")
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"noisewarden: {error}")
