@@ -194,7 +194,10 @@ HOUSE: dict[str, tuple[int, int, int, int, str, tuple[str, ...]]] = {
     "box": (450, 185, 150, 80, PURE, ("box", "flags")),
     "policy": (450, 310, 150, 80, PURE, ("policy", "schedule, zone", "timetable, posix_tz")),
     "root": (450, 40, 150, 80, EDGE, ("app, service", "start", "setup, uplink", "health")),
-    "asked": (235, 40, 180, 80, PURE, ("commands, orders", "upload, backoff", "clock, safemode", "retained, config")),
+    "asked": (
+        *(235, 40, 180, 80, PURE),
+        ("commands, orders", "upload, backoff", "clock, safemode", "retained, config"),
+    ),
     "spotlight": (655, 40, 110, 50, PURE, ("spotlight",)),
     "display": (655, 135, 110, 50, PURE, ("display", "fonts")),
     "links": (655, 213, 110, 84, EDGE, ("links, wire", "station_link", "station, mqtt", "wifi")),

@@ -1,14 +1,17 @@
 """The commands `demo` and `box` as a person runs them: real sound in, and what came of it out."""
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,8 +52,8 @@ def test_demo_shows_a_square_and_a_real_recording_and_what_the_station_has(tmp_p
     assert (shown.returncode, shown.stderr) == (0, b"")
     text = shown.stdout.decode()
     near, far, recording, total = text.splitlines()[-4:]
-    assert near.startswith("square-east (Square, east side, beside the dancers): no change")
-    assert far.startswith("square-west (Square, west side, three times as far): no change")
+    assert near.startswith("square-east (Square, beside the dancers): no change")
+    assert far.startswith("square-west (Square, three times as far): no change")
     # A voice close to the microphone is over 70 dB from the first second on.
     assert re.match(
         rf"mill-street \(Beside {SPEECH.name}\): +\d s  within → reminder  at ", recording
@@ -84,6 +87,26 @@ def running(folder: Path, *options: str, **more: str) -> Iterator[subprocess.Pop
     finally:
         demo.terminate()
         demo.communicate(timeout=20)
+
+
+def test_in_a_terminal_the_matrices_are_drawn(tmp_path):
+    command = [NOISEWARDEN, "demo", "--boxes", "1", "--seconds", "6", "--no-browser"]
+    master, slave = os.openpty()
+    with os.fdopen(master, "rb", 0) as terminal:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        environ = environment(tmp_path) | {"TERM": "xterm-256color"}
+        demo = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environ)
+        os.close(slave)
+        seen = b""
+        with suppress(OSError):  # the end of a pty
+            while data := terminal.read(1 << 16):
+                seen += data
+    assert demo.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert "Traceback" not in text
+    assert "▀" * 32 in text and "○ spotlight dark" in text
+    assert re.search(r"LAeq,1s +\d\d\.\d dB  limit 70", text)
+    assert nothing_left(tmp_path)
 
 
 def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):

@@ -37,13 +37,15 @@ def started(serving: Serving) -> Iterator[subprocess.Popen]:
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
+def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serving]:
+    scheme = getattr(request, "param", "mqtt")
     home = tmp_path / "station"
     for box in (A, B):
         register(home, box, intruders.secret(box))
-    broker = f"mqtt://{brokers.HOST}:{brokers.free_port()}"
+    broker = f"{scheme}://{brokers.HOST}:{brokers.free_port()}"
     boxes = f"{brokers.HOST}:{brokers.free_port()}"
-    with Serving(home, "--broker", broker, "--mqtt", boxes) as made:
+    trusted = ("--broker-ca", f"{home}/authority/ca.pem") if scheme == "mqtts" else ()
+    with Serving(home, "--broker", broker, "--mqtt", boxes, *trusted) as made:
         yield made
 
 
@@ -100,6 +102,7 @@ def test_a_new_box_comes_in_and_an_old_secret_goes(place, tmp_path):
     assert not comes_in(place, A)
 
 
+@pytest.mark.parametrize("serving", ["mqtts"], indirect=True)
 def test_a_mosquitto_that_comes_later_and_again_has_the_register_as_it_is(serving, tmp_path):
     with serving.administrator() as chief:
         place = Place(serving, chief, None)

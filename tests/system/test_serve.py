@@ -185,7 +185,7 @@ def test_a_data_folder_of_a_newer_version(tmp_path: Path) -> None:
         ((), {"NOISEWARDEN_BROKER": "mqtt://me:hunter2@:x"}, 1, "broker: is no URL of one"),
         (("--broker", "mqtts://b", "--broker-ca", "/no/ca.pem"), {}, 1, "/no/ca.pem"),
         (("--broker-ca", "ca.pem"), {}, 2, "--broker-ca goes with --broker"),
-        (("--records-only",), {}, 2, "--records-only goes with --broker and --database of Postgre"),
+        (("--records-only",), {}, 2, "--records-only goes with --broker"),
         (
             ("--records-only", "--broker", "mqtt://127.0.0.1", "--database", "sqlite:///x"),
             {},

@@ -62,7 +62,7 @@ CONFIG = {
         "clear_after_s": 1,
     }
 }
-HASTE_MS = 25_000
+HASTE_MS = 27_000
 """A box that hears nothing asks so much earlier than after 30 s."""
 LOUD, QUIET = (2, 80), (4, 50)
 """Seconds and dB: a change of stage every three seconds."""
@@ -256,7 +256,10 @@ class Town:
     complaints  of all processes of the station that have ended
     """
 
-    def __init__(self, wire: BadWire, station: Serving, database: Database, shift: Path) -> None:
+    def __init__(
+        self, folder: Path, wire: BadWire, station: Serving, database: Database, shift: Path
+    ) -> None:
+        self.folder = folder
         self.wire = wire
         self.station = station
         self.database = database
@@ -433,7 +436,7 @@ def running(folder: Path, broker: str, server: "Cluster | None" = None) -> Itera
         station = stack.enter_context(Serving(home, *options, env=environment))
         ca = outside.ca_der if outside else station.authority.ca_der
         between = stack.enter_context(BadWire(brokers.HOST, port))
-        made = Town(between, station, opened, clock / "shift")
+        made = Town(folder, between, station, opened, clock / "shift")
         made.broker = outside
         made.server = url
         made.without_database = partial(server.away, url) if server else made.full_disk

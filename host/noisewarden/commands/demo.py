@@ -76,16 +76,14 @@ def command(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noisewarden-demo-")))
         station = stack.enter_context(DemoStation(folder / "station"))
         door = stack.enter_context(Door(station.url, station.log_in))
-        shown: list[Box] = []
         hanging = [DemoBox(each, board, folder, station) for each in hung]
-        shown += hanging
+        shown: list[Box] = [*hanging]
         if crowd := boxes - real:
             shown += stack.enter_context(Crowd(crowd, station)).boxes
-        terminal = console.is_terminal
-        look = view.Terminal(console, shown, door) if terminal else view.Lines(shown, door)
-        stack.enter_context(look.shown())
+        look = (view.Terminal if console.is_terminal else view.Lines)(shown, door)
         for box in hanging:
             stack.enter_context(box)
+        stack.enter_context(look.shown(console))
         if not no_browser:
             _open(door.url)
         end = time.monotonic() + (seconds or float("inf"))

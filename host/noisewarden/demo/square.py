@@ -29,8 +29,8 @@ class Position:
 
 # Three times as far from the dancers is 10 dB less; a house between costs as much again.
 POSITIONS = (
-    Position("square-east", "Square, east side, beside the dancers", {"square": 0.0}),
-    Position("square-west", "Square, west side, three times as far", {"square": -9.5}),
+    Position("square-east", "Square, beside the dancers", {"square": 0.0}),
+    Position("square-west", "Square, three times as far", {"square": -9.5}),
     Position("mill-street", "Mill Street, behind the houses", {"night": 12.0, "square": -22.0}),
 )
 

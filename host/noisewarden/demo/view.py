@@ -19,17 +19,17 @@ PANELS_MOST = 8
 """More boxes get a line each."""
 
 LOOK = (
-    "Green numbers are within the limit. Two dance groups raise each other: soon one turns red.",
-    "Reminder: the number is red for all to see. 20 s of it, and the spotlight is lit.",
-    "Spotlight. On the page, take the incident; what you do about it goes into its file.",
-    "Referral: two minutes over the limit. The page puts this box first, for an officer to go.",
+    "Green is within the limit. Two dance groups raise each other: red will come.",
+    "Reminder: the number is red for all to see. 20 s of it, and the lamp is lit.",
+    "Spotlight. On the page, take the incident; what you do goes into its file.",
+    "Referral: two minutes over. The page puts this box first, for an officer.",
 )
 """What to look at, by the highest stage."""
 TRY = "On the page of a box, send a text or light the lamp: it is here in a second."
 
 _COLOURS = {"green": "bold green", "red": "bold red", "off": "dim"}
 _STAGE_STYLES = ("green", "yellow", "bold yellow", "bold red")
-_PANEL_WIDTH = 40
+_PANEL_WIDTH = 36
 _PLACE_CHARS = _PANEL_WIDTH - 6
 _CHANGES = 3
 
@@ -99,13 +99,12 @@ def _row(box: Box) -> Text:
 class Terminal:
     """All boxes, redrawn in place."""
 
-    def __init__(self, console: Console, boxes: Sequence[Box], door: Door) -> None:
-        self._console = console
+    def __init__(self, boxes: Sequence[Box], door: Door) -> None:
         self._boxes = boxes
         self._door = door
 
-    def shown(self) -> AbstractContextManager[object]:
-        return Live(console=self._console, refresh_per_second=8, get_renderable=self._draw)
+    def shown(self, console: Console) -> AbstractContextManager[object]:
+        return Live(console=console, refresh_per_second=8, get_renderable=self._draw)
 
     def changed(self) -> None:
         """The next redraw shows it."""
@@ -135,7 +134,7 @@ class Lines:
         for line in (*LOOK, TRY):
             click.echo(f"      {line}")
 
-    def shown(self) -> AbstractContextManager[object]:
+    def shown(self, console: Console) -> AbstractContextManager[object]:
         return nullcontext()
 
     def changed(self) -> None:

@@ -10,7 +10,10 @@ function back() {
   return to.origin === location.origin ? to.pathname : "/";
 }
 
-handle(document.getElementById("login"), async ({ name, password }) => {
+const form = document.getElementById("login");
+handle(form, async ({ name, password }) => {
   await post("/session", { name, password });
   location.assign(back());
 });
+// Before this line a browser would post the form by itself, and nobody would answer.
+form.querySelector('button[type="submit"]').disabled = false;
