@@ -34,13 +34,22 @@ ADMIN = "Chief"
 class Served:
     """A context manager; `url` is that of its pages, `now` its clock for people and sessions.
 
-    tls  serves HTTPS, with the certificate of its own authority
+    tls        serves HTTPS, with the certificate of its own authority
+    monotonic  the clock by which it hears boxes
     """
 
-    def __init__(self, folder: Path, *, tls: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tls: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> None:
         self.folder = folder
         self.tls = tls
         self.options = options
+        self.monotonic = monotonic
         self.ahead_s = 0.0
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -74,7 +83,7 @@ class Served:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.live = Live(self.database)
+        self.live = Live(self.database, monotonic=self.monotonic)
         self.incidents = Incidents(self.database, self.live.tell_soon, self.live.silent)
         self.ways = Ways()
         self.commander = Commander(

@@ -277,6 +277,22 @@ def test_a_box_that_is_registered_while_it_speaks_is_heard_from_its_first_word(p
     assert parts.live.box("new-03")["reading"] is None
 
 
+def test_a_box_that_is_revoked_is_offline_though_its_will_does_not_come(parts, monkeypatch):
+    monkeypatch.setattr(intake, "KNOW_AGAIN_AFTER_S", 0.05)
+
+    async def work():
+        task = asyncio.create_task(parts.intake.run())
+        for box in (BOX, OTHER):
+            parts.hear("reading", reading(), box=box)
+        parts.register.revoke(OTHER)
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(work())
+    assert parts.live.box(BOX)["online"] and not parts.live.box(OTHER)["online"]
+
+
 def test_strangers_find_an_end(parts):
     for number in range(intake.STRANGERS_MOST + 5):
         parts.hear("reading", READING, box=f"stranger-{number}")

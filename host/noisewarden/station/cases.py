@@ -25,8 +25,8 @@ from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.records_csv import iso
 from noisewarden.register import Register
-from noisewarden.schema import BROKEN, CLOCK, UNVERIFIED, VERIFIED, conflicts, records
-from noisewarden.station import configurations, local_time, minutes, minutes_csv
+from noisewarden.schema import BROKEN, CLOCK, UNVERIFIED, VERIFIED, conflicts, records, states
+from noisewarden.station import local_time, minutes, minutes_csv
 from noisewarden.station.courses import CLEAR_S
 from noisewarden.station.incidents import Incident, Incidents
 from noisewarden.station.people import People
@@ -86,16 +86,16 @@ class Cases:
         found = self._incidents.get(incident)
         box = found["box"]
         names = self._people.names()
-        zone_text = configurations.place_zone(self._database, box, None)
-        place = local_time.zone(zone_text)
         period = self._period(found)
         with self._database.reading() as connection:
+            zone_text = _zone(connection, box)
             rows = _rows(connection, found, period)
             seconds = minutes.stretches(connection, box, *period) if period else []
             query = minutes.within(box, *period) if period else None
             whole_minutes = minutes.rolled_up(connection, query) if query is not None else []
             calibration = _calibration(connection, box, rows)
             chain = _chain(connection, box, rows)
+        place = local_time.zone(zone_text)
         told = {
             "notes": list(notes),
             "made": {
@@ -136,6 +136,11 @@ class Cases:
         return {"box": box} | (
             {"place": known.place, "board": known.board, "serial": known.serial} if known else {}
         )
+
+
+def _zone(connection: sql.Connection, box: str) -> str:
+    state = connection.scalar(sql.select(states.c.state).where(states.c.box == box))
+    return local_time.of_box(json.loads(state) if state else {})
 
 
 def _rows(

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from noisewarden.errors import UserError
+from noisewarden.firmware import config as settings
 from noisewarden.firmware import posix_tz
 
 DAY_FROM_H, DAY_TO_H = 6, 22
 """GB 3096-2008, 3.5 and 3.6: day 06:00–22:00, night 22:00–06:00."""
+
+_OWN: str = settings.merged({})["zone"]
 
 _STEP_S = 900
 """All zones of the world lie whole quarters of an hour from UTC, and so do summer times."""
@@ -31,6 +34,16 @@ def zone(text: str) -> Any:
         return posix_tz.read(text)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def of_box(state: dict[str, Any]) -> str:
+    """The POSIX text of a box's zone, by what it tells of itself; the firmware's own when that is
+    no zone, since nothing that a box says may keep its levels from being read."""
+    told = state.get("zone")
+    try:
+        return told if isinstance(told, str) and posix_tz.read(told) else _OWN
+    except ValueError:
+        return _OWN
 
 
 def hour(local: Local) -> tuple[int, ...]:

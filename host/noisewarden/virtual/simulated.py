@@ -87,7 +87,12 @@ class Journal(list):
     ) -> None:
         """A record of `wire.KINDS` with its fields; `unix_s` is None while the box knows no
         time."""
-        body = wire.pack(kind, **fields)
+        self.add_body(kind, wire.pack(kind, **fields), boot, uptime_ms, unix_s)
+
+    def add_body(
+        self, kind: str, body: bytes, boot: int, uptime_ms: int, unix_s: int | None
+    ) -> None:
+        """The same of a body that is packed."""
         data = wire.record(kind, body, uptime_ms, unix_s, 0 if unix_s is None else 2)
         wire.number(data, self._seq, boot)
         mac = self._key.sign(self._mac, data)

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel
 
-from noisewarden.firmware import config as settings
 from noisewarden.firmware import flags
 from noisewarden.records_csv import iso
 from noisewarden.station import local_time, minutes_csv, spans
@@ -49,9 +48,8 @@ Asked = Annotated[
 
 
 async def _zone(station: TheStation, box: BoxId, zone: Asked = None) -> str:
-    """For day and night, and the dates of days. One that has told none has the firmware's own."""
-    told = zone if zone is not None else station.live.box(box)["state"].get("zone")
-    return told if isinstance(told, str) else settings.merged({})["zone"]
+    """For day and night, and the dates of days."""
+    return zone if zone is not None else local_time.of_box(station.live.box(box)["state"])
 
 
 Zone = Annotated[str, Depends(_zone)]
