@@ -44,7 +44,7 @@ def street(
         deviation = _KEEPS * deviation + chance
         wander[second] = deviation
     passing = (rng.random(seconds) < _CARS_A_SECOND) & (hours > 6) & (hours < 22)
-    cars = np.convolve(passing * rng.uniform(3, 9, seconds), _CAR_S, "same")
+    cars = np.convolve(passing * rng.uniform(2, 5.5, seconds), _CAR_S, "same")
     return np.interp(hours, *zip(*courses, strict=True)) + wander + cars
 
 

@@ -35,8 +35,8 @@ from browser import chromium, log_in  # noqa: E402
 from host.station_parts import Line, arrivals  # noqa: E402
 from served import Served  # noqa: E402
 
-WIDE = {"width": 1366, "height": 860}
-TALL = {"width": 1366, "height": 1180}
+WIDE = {"width": 1440, "height": 1000}
+TALL = {"width": 1366, "height": 1220}
 PHONE = {"width": 390, "height": 844}
 _SCALE = 1.5
 _QUALITY = 82
@@ -86,10 +86,10 @@ SPOTS = {
 
 SQUARE_DAY = (
     *((0, 47), (5, 45.5), (6.3, 56), (7.5, 63), (9, 60), (12, 61), (13.5, 57), (17.5, 63)),
-    *((19, 64.5), (19.4, 67), (21.2, 67), (21.6, 58), (24, 48)),
+    *((19, 63), (19.4, 64.5), (21.2, 64.5), (21.6, 54), (22, 50), (24, 47)),
 )
 QUIET_DAY = ((0, 42), (6, 46), (8, 55), (12, 54), (18, 56), (21, 51), (24, 43))
-BUSY_DAY = ((0, 47), (6, 50), (8, 58), (18, 60), (22, 60), (24, 52))
+BUSY_DAY = ((0, 45), (6, 50), (8, 58), (18, 60), (21, 60), (22, 50), (24, 46))
 
 DAY_S = 86_400
 _AHEAD_S = 600
@@ -120,7 +120,7 @@ class Town:
             if box == WEST:
                 levels -= 5
             if box == PARK:
-                louder(levels, 3600 - 520, 150, 74.5)
+                louder(levels, 3600 - 520, 105, 74.5)
             if box == SCHOOL:
                 levels[3600 - 900 :] = float("nan")
             made.start(an_hour_s)
@@ -138,7 +138,7 @@ class Town:
         louder(levels, _s(20, 12), 230, 76)
         louder(levels, _s(20, 52), 40, 72.5)
         levels[_s(13, 20) : _s(13, 46)] = float("nan")
-        louder(levels, until_s - 138, 138 + _AHEAD_S, 75.5)
+        louder(levels, until_s - 130, 130 + _AHEAD_S, 75.5)
         made = self._made(EAST, 1)
         made.start(self.yesterday_s)
         made.live(levels[: _s(11, 5)])
@@ -184,17 +184,11 @@ def station(folder: Path, town: Town, language: str) -> Iterator[Served]:
         plan = served.station.plans.add(words["plan"], _plan())
         for box, (x, y) in SPOTS.items():
             served.station.plans.place(plan.id, Spot(box, x, y))
-        for box, made in town.boxes.items():
-            key = wire.Key(wire.derive(_secret(box), "journal"))
-            served.store.intake(box, arrivals(made.journal), key)
-        with served.database.transaction() as connection:
-            # They came as they were made, but for those of yesterday.
-            c = records.c
-            late = sql.case((c.unix_s > town.now_s - 3600, 0), else_=DAY_S)
-            connection.execute(sql.update(records).values(received_s=c.unix_s + late))
         for box in town.boxes:
-            served.incidents.advance(box)
-        _intervene(served, town, officer, words)
+            if box == PARK:
+                _intervene(served, town, officer, words)
+            _record(served, town, box)
+        _configure(served, town)
         over = threading.Event()
         line = Line()
 
@@ -239,20 +233,48 @@ def _state(made: MadeUpBox, town: Town) -> dict[str, Any]:
     }
 
 
+def _record(served: Served, town: Town, box: str, ago_s: int = 0) -> None:
+    """All that a box had recorded so long ago comes to the station, in time but for yesterday."""
+    until_s = town.now_s - ago_s
+    made = [entry for entry in town.boxes[box].journal if wire.header(entry[1])[4] <= until_s]
+    served.store.intake(box, arrivals(made), wire.Key(wire.derive(_secret(box), "journal")))
+    c = records.c
+    late_s = sql.case((c.unix_s > town.now_s - 3600, 0), else_=DAY_S)
+    with served.database.transaction() as connection:
+        connection.execute(sql.update(records).values(received_s=c.unix_s + late_s))
+    served.incidents.advance(box)
+
+
 def _intervene(served: Served, town: Town, officer: int, words: dict[str, str]) -> None:
     """The officer has been in the park; the times are made up too."""
-    (incident,) = served.incidents.list(box=PARK, wanting=True)
-    number = incident["id"]
-    served.incidents.take(number, officer)
-    served.incidents.intervene(number, officer, "dissuade", words["dissuade"], words["dissuaded"])
-    served.incidents.intervene(number, officer, "note", words["note"])
-    with served.database.transaction() as connection:
-        for kind, ago_s in (("take", 460), ("dissuade", 375), ("note", 300)):
+
+    def happens(ago_s: int, kind: str, note: str = "", outcome: str = "") -> None:
+        _record(served, town, PARK, ago_s)
+        (incident,) = served.incidents.list(box=PARK, wanting=True)
+        number = incident["id"]
+        if kind == "take":
+            served.incidents.take(number, officer)
+        else:
+            served.incidents.intervene(number, officer, kind, note, outcome)
+        i = interventions.c
+        with served.database.transaction() as connection:
             connection.execute(
                 sql.update(interventions)
-                .where(interventions.c.incident == number, interventions.c.kind == kind)
+                .where(i.incident == number, i.kind == kind)
                 .values(at_s=town.now_s - ago_s)
             )
+
+    happens(470, "take")
+    happens(420, "dissuade", words["dissuade"], words["dissuaded"])
+    happens(290, "note", words["note"])
+
+
+def _configure(served: Served, town: Town) -> None:
+    """The station has set the configuration that the box goes by."""
+    given = {"config": town.boxes[EAST].config}
+    commander = served.commander
+    command = served.run(commander.ask(EAST, "set_config", given, None))
+    served.run(commander.answered(EAST, command, True, ""))
 
 
 def _plan() -> bytes:

@@ -13,7 +13,8 @@ from noisewarden.cli import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 GUIDES = [ROOT / "docs" / "bench.md", ROOT / "docs" / "bench.zh-CN.md"]
-TRANSLATED = [READMES, GUIDES]
+RUNNING = [ROOT / "docs" / "station.md", ROOT / "docs" / "station.zh-CN.md"]
+TRANSLATED = [READMES, GUIDES, RUNNING]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = ROOT / "docs" / "pictures"
 ROOMS = {path.stem for path in (ROOT / "firmware" / "noisebox").glob("*.py")} - {"__init__"}
