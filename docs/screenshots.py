@@ -35,8 +35,9 @@ from browser import chromium, log_in  # noqa: E402
 from host.station_parts import Line, arrivals  # noqa: E402
 from served import Served  # noqa: E402
 
-WIDE = {"width": 1440, "height": 1000}
-TALL = {"width": 1366, "height": 1220}
+SQUARE = {"width": 1440, "height": 878}
+BOX = {"width": 1366, "height": 1180}
+INCIDENT = {"width": 1366, "height": 990}
 PHONE = {"width": 390, "height": 844}
 _SCALE = 1.5
 _QUALITY = 82
@@ -348,12 +349,13 @@ def shots(browser: Any, served: Served, town: Town, language: str) -> None:
             picture.save(target, quality=_QUALITY, method=6)
         print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB", flush=True)
 
-    with page(WIDE, square_theme) as made:
+    with page(SQUARE, square_theme) as made:
         take(made, "square", "/", ".tile .led")
     with page(PHONE, "light", is_mobile=True, has_touch=True) as made:
         take(made, "phone", "/", ".tile .led")
-    with page(TALL, "light") as made:
+    with page(BOX, "light") as made:
         take(made, "box", f"/boxes/{EAST}?span=day&date={yesterday}", "[data-day=picture] .laeq")
+    with page(INCIDENT, "light") as made:
         take(made, "incident", f"/incidents/{incident['id']}", "[data-picture] .laeq")
 
 

@@ -16,9 +16,12 @@ from typing import Any, Self
 
 from host.fakebox import KEY, MINUTE, Journal
 from host.station_parts import SECRET
-from simulated import SimulatedBox
+from noisewarden.virtual.simulated import SimulatedBox
 
 HOST = "127.0.0.1"
+APART_S = 0.013
+"""Between two boxes that begin."""
+SETTLED_S = 8
 LEVELS = 600
 """A box goes through so many levels of 0.1 dB, so that a page shows which second it has got."""
 LOWEST_DB = 30
@@ -40,9 +43,16 @@ class Load:
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, __file__, self._asked],
+            stdout=subprocess.PIPE,
+            text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         return self
+
+    def wait(self) -> None:
+        """Until all boxes have been started, and what came of that is over."""
+        assert self.process.stdout and self.process.stdout.readline()
+        time.sleep(SETTLED_S)
 
     def __exit__(
         self,
@@ -51,7 +61,7 @@ class Load:
         _: TracebackType | None,
     ) -> None:
         self.process.terminate()
-        self.process.wait()
+        self.process.communicate()
 
 
 def name(number: int) -> str:
@@ -103,8 +113,9 @@ async def _generate(first: int, count: int, port: int, ca_pem: str, last: Any) -
             box = LoadBox(name(number), SECRET, _journal(last))
             tasks.create_task(box.run(HOST, port, context))
             tasks.create_task(box.measure_on())
-            # Spread over the second, as boxes are that were switched on at any time.
-            await asyncio.sleep(0.013)
+            # Not all at once, and spread over the second.
+            await asyncio.sleep(APART_S)
+        print("started", flush=True)
 
 
 if __name__ == "__main__":

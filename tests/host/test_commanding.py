@@ -237,6 +237,17 @@ def test_a_clock_that_is_unset_or_off_is_set_once(parts, state, of_reading, aske
     assert [body["action"] for _, body in parts.line.commands] == ["set_time"] * asked
 
 
+def test_a_box_that_has_started_again_gets_the_time_again(parts):
+    async def work():
+        for boot in (1, 1, 2):
+            parts.hear("state", STATE | {"clock": 0, "boot": boot})
+        await asyncio.sleep(0.05)
+        await settle(parts)
+
+    run(work())
+    assert [body["action"] for _, body in parts.line.commands] == ["set_time"] * 2
+
+
 def test_readings_that_are_late_for_a_moment_set_no_clock(parts):
     async def work():
         for late_s in (60, 0, 60, 60, 0, 60):
