@@ -35,7 +35,7 @@ from browser import chromium, log_in  # noqa: E402
 from host.station_parts import Line, arrivals  # noqa: E402
 from served import Served  # noqa: E402
 
-SQUARE = {"width": 1440, "height": 878}
+SQUARE = {"width": 1440, "height": 858}
 BOX = {"width": 1366, "height": 1180}
 INCIDENT = {"width": 1366, "height": 990}
 PHONE = {"width": 390, "height": 844}

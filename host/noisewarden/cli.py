@@ -44,7 +44,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Street noise measured, shown, warned about and kept as evidence.
 
-    Begin with `noisewarden demo`: a box without a board, in this terminal.
+    Begin with `noisewarden demo`: a square without a board, its station and its pages.
     `noisewarden replay FILE.wav` tries limits on a recording before a street has to obey them.
     """
 

@@ -23,6 +23,7 @@ _FORMS = "postgresql+psycopg://USER@HOST/NAME or sqlite:////PATH/FILE"
 _CURES = (
     # part of what the driver says, the cure
     ("disk is full", "make room on the disk"),
+    ("disk I/O", "make room on the disk, and check who may write there"),
     ("No space left", "make room on the disk of the database"),
     ("locked", "close the other program that uses it"),
     ("does not exist", "create it, or correct its URL"),
@@ -107,7 +108,7 @@ class Database:
         except IntegrityError:
             raise  # a row that must not be: its writer knows what that means
         except (DBAPIError, PoolTimeout) as error:
-            cause = str(getattr(error, "orig", error)).strip().splitlines()[-1]
+            cause = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
             cure = next(
                 (cure for part, cure in _CURES if part in cause),
                 "check the disk, and who may write there",

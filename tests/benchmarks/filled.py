@@ -15,7 +15,8 @@ from host.fakebox import KEY, MINUTE, Journal
 from host.station_parts import admit
 from noisewarden.database import FILE, Database
 from noisewarden.register import Register
-from noisewarden.store import Arrival, Batch, Store
+from noisewarden.station.levels import Levels
+from noisewarden.store import Arrival, Store
 
 MINUTE_S = 60
 DAY_MIN = 1440
@@ -28,11 +29,13 @@ YEAR = "year"
 
 
 class Taken(NamedTuple):
-    """How the store took in what was not copied: `records` in `took_s`, one commit for `batch`."""
+    """How the store took in what was not copied: `records` in `took_s`, one commit for `batch`.
+    `bytes`: of the file in the end."""
 
     records: int
     took_s: float
     batch: int
+    bytes: int
 
 
 def minutes(count: int, start_s: int) -> Iterator[Arrival]:
@@ -71,7 +74,7 @@ def a_year(folder: Path, now_s: int) -> Taken:
             last = min(MONTH_MIN, YEAR_MIN - passed)
             _copy(connection, later, f"box = '{YEAR}' AND seq <= {last}")
         connection.execute(f"UPDATE boxes SET held = {YEAR_MIN} WHERE box = '{YEAR}'")
-    return Taken(MONTH_MIN, took_s, BATCH)
+    return Taken(MONTH_MIN, took_s, BATCH, (folder / FILE).stat().st_size)
 
 
 def a_day_each(folder: Path, boxes: list[str], now_s: int) -> Any:
@@ -104,12 +107,13 @@ def registered(folder: Path, boxes: list[str]) -> None:
             admit(Register(database), box)
 
 
-def live(folder: Path, boxes: list[str], tries: int) -> float:
-    """Seconds in which the store commits one record of each box."""
-    arrivals = list(minutes(tries, 0))
+def newest_s(folder: Path, box: str) -> int:
+    """Unix time of its last minute."""
     with Database.in_folder(folder) as database:
-        store = Store(database)
-        began = time.perf_counter()
-        for arrival in arrivals:
-            store.intake_many(dict.fromkeys(boxes, Batch([arrival], (KEY,))))
-        return (time.perf_counter() - began) / tries
+        return Levels(database).last_minutes(box, 1)[0].to_s
+
+
+def zone_in_hour(hour: int) -> str:
+    """The POSIX text of a zone in which it is this hour now."""
+    ahead = (hour - time.gmtime().tm_hour + 12) % 24 - 12
+    return f"BEN{-ahead:+d}"

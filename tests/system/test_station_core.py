@@ -22,8 +22,8 @@ from noisewarden.station.mqtt_client import BrokerClient, BrokerWay
 from noisewarden.station.usb import UsbBox
 from noisewarden.station.ways import Unreachable
 from noisewarden.virtual.air import Air
+from noisewarden.virtual.simulated import SimulatedBox
 from noisewarden.virtual.supervisor import VirtualBox
-from simulated import SimulatedBox
 from system.boxes import RESTED_MAIN, install, tones
 from system.stations import SSID, WIFI_PASSWORD, provision
 

@@ -35,8 +35,8 @@ from noisewarden.schema import incidents, records
 from noisewarden.station.incidents import Incidents
 from noisewarden.store import Store
 from noisewarden.virtual import flash
+from noisewarden.virtual.simulated import SimulatedBox
 from noisewarden.virtual.supervisor import VirtualBox
-from simulated import SimulatedBox
 from system.boxes import flash_files, install, on_flash, tones, until
 from system.serving import Serving
 from system.stations import Relay

@@ -25,6 +25,7 @@ from noisewarden.station.web.routes import (
     plans,
     register,
     session,
+    today,
 )
 
 API = "/api/v1"
@@ -60,6 +61,7 @@ def create_app(station: Station, *, names: Iterable[str] = (), tls: bool = False
     for part in (
         boxes,
         levels,
+        today,
         configuration,
         journal,
         commands,

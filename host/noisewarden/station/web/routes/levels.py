@@ -18,6 +18,7 @@ from noisewarden.station.periods import MIN_VALID_SHARE, Period
 from noisewarden.station.web.problems import Problem, answers
 from noisewarden.station.web.routes.shapes import (
     CSV,
+    AskedZone,
     BoxId,
     From,
     To,
@@ -41,13 +42,7 @@ def _within_zones(date: dt.date | None) -> dt.date | None:
     return date
 
 
-Asked = Annotated[
-    str | None,
-    Query(max_length=60, description="POSIX text of a time zone, instead of the box's own"),
-]
-
-
-async def _zone(station: TheStation, box: BoxId, zone: Asked = None) -> str:
+async def _zone(station: TheStation, box: BoxId, zone: AskedZone = None) -> str:
     """For day and night, and the dates of days."""
     return zone if zone is not None else local_time.of_box(station.live.box(box)["state"])
 

@@ -35,6 +35,11 @@ _ABOUT = "Unix seconds, or RFC 3339 with its distance from UTC"
 From = Annotated[_Time, Query(alias="from", description=_ABOUT)]
 To = Annotated[_Time, Query(alias="to", description=f"{_ABOUT}; the period ends before it")]
 
+AskedZone = Annotated[
+    str | None,
+    Query(max_length=60, description="POSIX text of a time zone, instead of the box's own"),
+]
+
 
 class Strict(BaseModel):
     """A body in which an unknown key is a mistake."""
