@@ -24,6 +24,11 @@ _CAUSES = {
 four-way handshake that timed out."""
 
 
+def why_not(status):
+    """What the status of a radio that is not connected says."""
+    return _CAUSES.get(status, "no connection, status {}".format(status))
+
+
 class Wifi:
     """start      switches the radio on and gives it, a `network.WLAN`
     back_off   the pauses between attempts
@@ -53,8 +58,7 @@ class Wifi:
                 self.outages += 1
                 cause = "connection lost"
             else:
-                status = radio.status()
-                cause = _CAUSES.get(status, "no connection, status {}".format(status))
+                cause = why_not(radio.status())
             if cause != told:
                 told = cause
                 self._on_fault("wifi: " + cause)

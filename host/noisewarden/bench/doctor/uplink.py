@@ -19,7 +19,7 @@ TIMEOUT_S = 5.0
 # What raises is told by its kind and its text, in which there is no secret.
 _TRY = """
 import asyncio, binascii, json, time
-from noisebox import hal, mqtt, uplink, wire
+from noisebox import hal, mqtt, uplink, wifi, wire
 from noisebox.setup import CONFIG, Files, Settings
 def tell(**found):
     print(json.dumps(found))
@@ -42,21 +42,21 @@ network, problems = uplink.load(files)
 tell(problems=problems)
 if network:
     tell(ssid=network["ssid"], station=network["station"], port=network["port"])
-    radio = hal.Radio()
-    radio.connect(network["ssid"], network["password"])
+    radio = hal.radio()
+    radio.connect(network["ssid"], network["password"] or None)
     for _ in range(60):
-        if radio.connected():
+        if radio.isconnected():
             break
         time.sleep_ms(250)
-    if radio.connected():
-        tell(address=radio.address(), signal=radio.signal())
+    if radio.isconnected():
+        tell(address=radio.ifconfig()[0], signal=radio.status("rssi"))
         try:
             asyncio.run(log_in(network))
         except Exception as error:
             errno = error.errno if isinstance(error, OSError) else None
             tell(kind=type(error).__name__, error=str(error), errno=errno)
     else:
-        tell(cause=radio.cause())
+        tell(cause=wifi.why_not(radio.status()))
     radio.disconnect()
 """
 

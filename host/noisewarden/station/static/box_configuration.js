@@ -16,6 +16,7 @@ const trouble = document.getElementById("trouble");
 const form = document.getElementById("configuration");
 const save = form.querySelector('button[type="submit"]');
 const asked = save ? new Asked(document.getElementById("asked")) : null;
+const locked = form.querySelectorAll('fieldset.all, button[type="submit"], #try');
 let known;
 let waiting;
 
@@ -37,14 +38,18 @@ async function check() {
 
 /** With `keep`, what somebody has entered stays. */
 async function read(keep = false) {
-  const entered = known && !same(fields.read(), known.config);
+  const first = !known;
+  const entered = !first && !same(fields.read(), known.config);
   known = await get(`/boxes/${id}/configuration`);
   if (!keep || !entered) fields.fill(known.config);
   const origin = known.certain ? "certain" : known.command ? "set" : "default";
   const notice = document.getElementById("certain");
   notice.textContent = t(`config.${origin}`);
   notice.classList.toggle("good", known.certain);
-  if (save) await check();
+  if (!save) return;
+  // Nothing can be entered before what holds is there, or that would overwrite it.
+  if (first) for (const part of locked) part.disabled = false;
+  await check();
 }
 
 if (save) {
