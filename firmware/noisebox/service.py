@@ -28,7 +28,7 @@ class Service:
     def __init__(self, setup, cause, box, meter, clock, journal, outside):
         board, config = setup.board, setup.config
         self.restarts = 0
-        self.link_state = dict
+        self.link_state = lambda: {}
         self._board = board["board"]
         self._place = config["place"]
         self._zone = config["zone"]
