@@ -16,6 +16,10 @@ _FOR_EVER = const(0xFFFFFFFF)
 _REBOOT_AFTER_MS = const(1000)
 
 
+def _no_link():
+    return {}
+
+
 class Service:
     """The `system` of the commands, for the box of a `Setup` that was started because of `cause`.
 
@@ -28,7 +32,7 @@ class Service:
     def __init__(self, setup, cause, box, meter, clock, journal, outside):
         board, config = setup.board, setup.config
         self.restarts = 0
-        self.link_state = lambda: {}
+        self.link_state = _no_link
         self._board = board["board"]
         self._place = config["place"]
         self._zone = config["zone"]
