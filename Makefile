@@ -27,7 +27,7 @@ demo: .venv/runtime ## a square on this machine: boxes that hear it, their stati
 	$(BIN)/noisewarden demo
 
 test: .venv/dev ## all tests (wants the Debian packages that .ci/run names)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 lint: .venv/dev .typings ## style, types, and every firmware file compiled for every board
 	$(BIN)/ruff check .
