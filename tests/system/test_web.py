@@ -52,6 +52,7 @@ ROUTES = {
     ("POST", "/invitation"): None,
     ("POST", "/invitation/acceptance"): None,
     ("GET", "/boxes"): "viewer",
+    ("GET", "/today"): "viewer",
     ("GET", "/boxes/{box}"): "viewer",
     ("GET", "/boxes/{box}/minutes"): "viewer",
     ("GET", "/boxes/{box}/seconds"): "viewer",
