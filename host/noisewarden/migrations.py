@@ -17,9 +17,9 @@ from sqlalchemy.schema import CreateColumn
 from noisewarden.errors import UserError
 from noisewarden.schema import metadata
 
-VERSION = 3
+VERSION = 4
 """1: records, conflicts and boxes, as `collect` first wrote them. 2: what a station needs. 3: the
-passwords of boxes as Mosquitto keeps them."""
+passwords of boxes as Mosquitto keeps them. 4: an index of what is no minute."""
 
 _FORMER_INDEXES = ("records_without_time",)
 

@@ -26,6 +26,7 @@ KEY_BYTES = 32
 
 _TEXTS = ("box", "place", "board", "serial")
 _KEYS = ("password_sha256", "command_key", "journal_key")
+_COLUMNS = tuple(register.c.keys())
 _NOBODY = bytes(hashlib.sha256().digest_size)
 """What no password has the SHA-256 of."""
 
@@ -258,7 +259,8 @@ def _split(keys: bytes) -> list[bytes]:
 
 def _registered(row: sql.Row[Any]) -> Registered:
     newest, *former = _split(row.journal_key)
-    columns: dict[str, Any] = row._asdict() | {"journal_key": newest}
+    # Once a second for all boxes: `_asdict` would look up the names of the columns for each row.
+    columns: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True)) | {"journal_key": newest}
     return Registered(**columns, former_journal_keys=tuple(former))
 
 

@@ -78,6 +78,19 @@ sql.Index(
 )
 """What a look at all boxes wants of a minute, so that it need not read their records."""
 
+events = records.c.kind != sql.literal_column("'minute'")
+
+sql.Index(
+    "records_of_events",
+    records.c.box,
+    records.c.seq,
+    *[records.c[name] for name in ("kind", "boot", "uptime_ms", "unix_s", "stage", "received_s")],
+    sqlite_where=events,
+    postgresql_where=events,
+)
+"""One record in hundreds. With all that incidents want of them, since else SQLite would rather
+look through all records of the box."""
+
 conflicts = sql.Table(
     "conflicts",
     metadata,

@@ -18,6 +18,7 @@ BENCHMARKS = (
     ("real_time", "speed on this PC"),
     ("heap", "Python heap of the running box"),
     ("journal_flash", "flash wear and capacity of the journal"),
+    ("station", "the station under load, Mosquitto and SQLite alone beside it"),
     ("simulated_calibration", "what calibration is worth, 500 simulated boxes"),
 )
 

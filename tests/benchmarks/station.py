@@ -14,7 +14,7 @@ import floor
 import lamp
 import looking
 from filled import DAY_MIN, MINUTE_S, MONTH_MIN, YEAR, YEAR_MIN
-from load import Load, name, names
+from load import Load, names
 from process import Use
 from rich.console import Console
 from rich.table import Table
@@ -91,7 +91,7 @@ class Report(list[Figure]):
 def _cell(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 1 else 2}f}"
 
 
 def _late_ms(seconds: list[float]) -> float:
@@ -141,8 +141,8 @@ def _watch(
 
 def _page(report: Report, station: Serving, chief: Visitor, lowest: floor.BrokerFloor) -> None:
     with looking.Stream(chief) as stream:
-        late_s = looking.on_a_page(station, ADMIN, name(FEW // 2), stream, WATCH_S)
-    assert len(late_s) > WATCH_S / 2, f"the page showed {len(late_s)} readings"
+        late_s = looking.on_a_page(station, ADMIN, stream, WATCH_S)
+    assert len(late_s) > WATCH_S * looking.SEEN / 2, f"the page showed {len(late_s)} readings"
     what = f"{FEW} boxes, reading → drawn by Chromium, 95 of 100"
     report.add(what, _late_ms(late_s), "ms", 500, 1000 * lowest.late_s)
 
@@ -158,7 +158,9 @@ def _periods(report: Report, chief: Visitor, raw: floor.Raw, now_s: int) -> None
     zone = filled.zone_in_hour(NIGHT_H)
     here_s = now_s - MINUTE_S * DAY_MIN
     columns = "box, sum(valid_s * power(10, laeq / 10)), max(lafmax), sum(valid_s), max(stage)"
-    lowest = raw.fetch(columns, "unix_s > ? GROUP BY box", here_s)
+    lowest = raw.fetch(
+        columns, "box IN (SELECT box FROM boxes) AND unix_s > ? GROUP BY box", here_s
+    )
     took = _ms(chief, "today", {"zone": zone})
     report.add(f"today of {FEW} boxes", took, "ms", 500, 1000 * lowest)
 
@@ -204,7 +206,7 @@ def main() -> None:
         )
         taken = filled.a_year(folder, now_s)
         last = filled.a_day_each(folder, names(FEW), now_s)
-        filled.registered(folder, [*names(MANY), lamp.BOX])
+        filled.registered(folder, [*names(FEW), lamp.BOX])
         raw = floor.Raw(folder)
         _starts(report, folder, raw)
         with Serving(folder) as station, station.administrator() as chief:
@@ -217,6 +219,7 @@ def main() -> None:
                 _page(report, station, chief, few)
                 _periods(report, chief, raw, now_s)
                 _lamp(report, scratch, station, chief)
+                filled.registered(folder, names(MANY))
                 with Load(FEW, MANY - FEW, station.port, ca_pem) as more:
                     more.wait()
                     _watch(report, station, chief, MANY, None, many)

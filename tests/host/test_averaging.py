@@ -68,25 +68,48 @@ def test_ldn_weighs_the_night_by_ten_decibels(day, night, ldn):
     assert averaging.day_night(day, night) == ldn
 
 
-def minute_of(tenths):
+def minute_of(tenths, **fields):
     levels = dict.fromkeys(("laeq", "lafmax", "lafmin", "lcpeak", "l10", "l50", "l90"), 61.25)
-    body = wire.pack("minute", valid_s=0, flags=0, limit=70, stage=0, seconds=tenths, **levels)
+    integers = {"valid_s": 0, "flags": 0, "limit": 70, "stage": 0}
+    body = wire.pack("minute", seconds=tenths, **(integers | levels | fields))
     return bytes(wire.record("minute", body, 0, None, 0))
+
+
+def plain(values):
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def test_many_minutes_are_unpacked_as_one_is():
     lot = random.Random(1)
     drawn = [[lot.choice([0, 4094, 613, wire.NO_TENTHS]) for _ in range(60)] for _ in range(50)]
     drawn.append([lot.randrange(4095) for _ in range(60)])
-    minutes = [minute_of(tenths) for tenths in drawn]
-    for data, row in zip(minutes, unpacking.seconds(minutes).tolist(), strict=True):
+    minutes = [
+        minute_of(
+            tenths,
+            valid_s=lot.randrange(61),
+            flags=lot.randrange(1 << 16),
+            limit=lot.randrange(256),
+            stage=lot.randrange(4),
+            laeq=lot.choice([None, 0, 409.4, 61.3]),
+            l90=lot.choice([None, 0, 409.4, 61.3]),
+        )
+        for tenths in drawn
+    ]
+    found = unpacking.minutes(minutes)
+    for n, (data, row) in enumerate(zip(minutes, found.tenths.tolist(), strict=True)):
+        one = evidence.unpack(data)
         levels = [None if tenths == wire.NO_PACKED else tenths / 10 for tenths in row]
-        assert levels == evidence.unpack(data)["seconds"]
+        assert levels == one["seconds"]
+        for name, column in vars(found).items():
+            if name != "tenths":
+                assert plain(column)[n] == one[name], name
 
 
-def test_a_record_of_another_length_has_no_seconds():
+def test_a_record_of_another_length_tells_nothing():
     good = minute_of([600] * 60)
     for bad in (b"", good[:-1], good + b"\0"):
-        first, second = unpacking.seconds([bad, good])
+        found = unpacking.minutes([bad, good])
+        first, second = found.tenths
         assert set(first) == {wire.NO_PACKED} and set(second) == {600}
-    assert unpacking.seconds([]).shape == (0, 60)
+        assert plain(found.laeq) == [None, 61.3] and found.valid_s[0] == 0
+    assert unpacking.minutes([]).tenths.shape == (0, 60)

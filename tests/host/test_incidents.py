@@ -4,6 +4,7 @@ import random
 
 import pytest
 from host.fakebox import BOX, KEY, START_S, Journal
+from host.plans import plans_of
 from host.station_parts import add_boot, add_minute, add_stage, arrivals, station
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -323,3 +324,17 @@ def test_what_people_do_is_told_and_is_no_alarm(parts, loud):
     parts.incidents.take(number, ANN)
     [(event, data)] = parts.told
     assert event == "incident" and data["taken_by"] == ANN and not data["alarm"]
+
+
+def test_no_minute_is_looked_at(parts, now):
+    """A box may have a year of them, and a town may start again at once."""
+    told = Telling(parts, now)
+    told.stage(1, 60)
+    with plans_of(parts.database) as plans:
+        parts.incidents.advance(BOX)
+        (incident,) = parts.incidents.list()
+        parts.incidents.get(incident["id"])
+    looked = [plan for plan in plans if "records" in plan]
+    assert sum("records_of_events" in plan for plan in looked) == 2
+    # And the newest record of all.
+    assert sum("PRIMARY KEY (box=? AND seq<?)" in plan for plan in looked) == 1 == len(looked) - 2

@@ -189,3 +189,18 @@ def test_what_amqtt_gets_of_a_login():
     assert (passed.will_topic, passed.will_message) == (will.topic, will.payload)
     assert (passed.will_qos, passed.will_retain_flag) == (1, True)
     assert b"secret" not in found.connect
+
+
+@pytest.mark.parametrize(
+    ("data", "topic"),
+    [
+        (publish(Message("a/b", b"x")), "a/b"),
+        (publish(Message("a/b", b"x", 1)), None),
+        (publish(Message("a/b", b"x", 0, True)), None),
+        (publish(Message("a/b", b"x"), duplicate=True), None),
+        (subscribe("a/b"), None),
+    ],
+    ids=["QoS 0", "QoS 1", "retained", "again", "a subscription"],
+)
+def test_a_plain_message_is_one_that_can_go_on_as_it_came(data, topic):
+    assert packets.plain_topic(read(data)) == topic

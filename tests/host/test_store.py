@@ -5,6 +5,7 @@ import random
 import pytest
 import sqlalchemy as sql
 from host.fakebox import BOX, KEY, MINUTE, OTHER_KEY, START_S, Journal, journal
+from host.plans import plans_of
 from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
@@ -199,18 +200,7 @@ def test_flags_of_all_sixteen_bits_are_kept(store):
 
 def test_no_query_of_an_intake_looks_through_the_whole_journal(tmp_path):
     """With a year in it that would take seconds: each step of each plan is a search."""
-    plans = []
-    with Database.in_folder(tmp_path) as database:
-        with database.transaction() as connection:
-            engine = connection.engine
-
-        def note(connection, cursor, statement, parameters, context, many):
-            if statement.lstrip().startswith(("SELECT", "WITH", "UPDATE")):
-                one = parameters[0] if many else parameters
-                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", one)
-                plans.extend(row[3] for row in cursor.fetchall())
-
-        sql.event.listen(engine, "before_cursor_execute", note)
+    with Database.in_folder(tmp_path) as database, plans_of(database) as plans:
         store = Store(database)
         told = arrivals(journal(9, timeless=4))
         for some in (told[:2], told[4:], told[2:4]):

@@ -59,6 +59,17 @@ def test_from_the_first_start_to_the_end(tmp_path: Path, sign: signal.Signals) -
             assert chief.log_in("Chief", PASSWORD).status_code == 204
 
 
+def test_a_small_answer_waits_for_no_acknowledgement(tmp_path: Path) -> None:
+    """The first of its two packets is acknowledged after 40 ms, and the other one goes before."""
+    took_s = []
+    with Serving(tmp_path / "station") as station, station.administrator() as chief:
+        for _ in range(10):
+            began = time.monotonic()
+            assert chief.get("/api/v1/session").status_code == 200
+            took_s.append(time.monotonic() - began)
+    assert min(took_s) < 0.035
+
+
 @contextmanager
 def box(folder: Path, name: str, ca: bytes | None = None, port: int = 0) -> Iterator[VirtualBox]:
     (folder / name).mkdir()

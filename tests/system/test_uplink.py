@@ -245,7 +245,7 @@ def test_each_command_is_had_and_answered_once_whatever_the_broker_does(alone: S
     late = station.command("reboot", expires=int(time.time()) - 1)
     assert station.ask("dance") == ("refused", "unknown action dance")
     station.send("command", station.seal("command", late))  # its counter is behind by now
-    gone = station.command("reboot", expires=int(time.time()) - 10)
+    gone = station.command("reboot", expires=int(time.time()) - 15)
     station.send("command", station.seal("command", gone))
     outcome, detail = station.answer(gone["id"])
     assert outcome == "refused" and detail.startswith("expired 1")

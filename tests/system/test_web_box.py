@@ -4,7 +4,7 @@ import math
 import time
 
 import pytest
-from host.fakebox import BOX, KEY, Journal
+from host.fakebox import BOX, KEY, MINUTE, Journal
 from host.station_parts import Line, add_stage, arrivals
 from noisewarden.firmware import config as settings
 from served import Served
@@ -119,6 +119,29 @@ def test_hours_and_days_come_to_something_or_to_nothing(get):
     (day,) = get("days", **PERIOD)
     assert day["date"] == SUNDAY and day["night"]["laeq"] == 60.0
     assert day["whole"]["valid_share"] == pytest.approx(22 / 24, abs=0.001)
+
+
+def test_today_is_that_of_each_boxs_place(station):
+    zones = {"today-here": "CST-8", "today-there": "BEN12"}
+    with station.visitor("Vera") as viewer:
+        for box, zone in zones.items():
+            made = Journal()
+            made.add("minute", unix_s=int(time.time()), **MINUTE)
+            station.add_box(box, "a pole")
+            station.store.intake(box, arrivals(made), KEY)
+            station.soon(station.live.take_state, box, {"zone": zone})
+
+        def today(**params):
+            found = viewer.get(f"{API}/today", params=params).json()
+            return {each.pop("box"): each for each in found}
+
+        until(lambda: len(today()) == 2, lambda: f"{today()}")
+        assert {box: each["zone"] for box, each in today().items()} == zones
+        # A minute is not enough of a day for a level.
+        assert today()["today-here"]["laeq"] is None
+        assert today(zone="JST-9")["today-there"]["zone"] == "JST-9"
+        refused = viewer.get(f"{API}/today", params={"zone": "Chongqing"})
+        assert refused.status_code == 422 and "Chongqing" in refused.json()["detail"]
 
 
 def test_the_names_of_flags_come_with_the_minutes(get):

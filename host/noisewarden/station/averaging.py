@@ -19,6 +19,7 @@ NIGHT_PENALTY_DB = 10
 """ISO 1996-1: what a night weighs more in Ldn."""
 
 _STEPS = 4096
+_NO_SECONDS = np.zeros(_STEPS, dtype=np.int64)
 _ENERGIES = 10 ** (np.arange(_STEPS) / 100)
 _HIGHEST_FIRST = slice(None, None, -1)
 
@@ -27,14 +28,14 @@ class Spread:
     """How often each level occurred."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(_STEPS, dtype=np.int64)
+        self._counts = _NO_SECONDS
 
     def add(self, tenths: Tenths) -> None:
         """Counts seconds by their LAeq,1s, 0 to 409.5 dB; those without a level are left out."""
-        self._counts += np.bincount(tenths, minlength=_STEPS)
+        self._counts = self._counts + np.bincount(tenths, minlength=_STEPS)
 
     def join(self, other: "Spread") -> None:
-        self._counts += other._counts
+        self._counts = self._counts + other._counts
 
     @property
     def seconds(self) -> int:

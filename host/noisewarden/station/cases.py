@@ -25,7 +25,16 @@ from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.records_csv import iso
 from noisewarden.register import Register
-from noisewarden.schema import BROKEN, CLOCK, UNVERIFIED, VERIFIED, conflicts, records, states
+from noisewarden.schema import (
+    BROKEN,
+    CLOCK,
+    UNVERIFIED,
+    VERIFIED,
+    conflicts,
+    events,
+    records,
+    states,
+)
 from noisewarden.station import local_time, minutes, minutes_csv
 from noisewarden.station.courses import CLEAR_S
 from noisewarden.station.incidents import Incident, Incidents
@@ -197,7 +206,7 @@ def _calibration(
     last = rows[-1].seq if rows else 0
     query = (
         sql.select(c.data, c.chain)
-        .where(c.box == box, c.kind == "calibration", c.seq <= last)
+        .where(events, c.box == box, c.kind == "calibration", c.seq <= last)
         .order_by(c.seq.desc())
         .limit(1)
     )

@@ -1,8 +1,7 @@
 """Times of which no minute is here, and why: a gap must never look like quiet."""
 
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
@@ -24,51 +23,64 @@ class TimeGap(NamedTuple):
     why: str
 
 
-class _Edge(NamedTuple):
-    """A minute beside a gap. Below all numbers is the start of the journal."""
-
-    unix_s: int
-    seq: int
-
-
 def time_gaps(connection: sql.Connection, box: str, from_s: int, to_s: int) -> list[TimeGap]:
     """Those of a period that is over, in the order of their times."""
     c = records.c
-    columns = c.unix_s, c.seq
-    one = minutes.of(box).with_only_columns(*columns).limit(1)
-    before = one.where(c.unix_s <= from_s).order_by(c.unix_s.desc())
-    inside = minutes.within(box, from_s, to_s).with_only_columns(*columns)
-    after = one.where(c.unix_s > to_s).order_by(c.unix_s)
-    first, middle, last = (
-        [_Edge(*row) for row in connection.execute(query)] for query in (before, inside, after)
+    known = minutes.of(box)
+
+    def edge(find: Any, *where: Any) -> int | None:
+        return connection.scalar(known.with_only_columns(find(c.unix_s)).where(*where))
+
+    before = edge(sql.func.max, c.unix_s <= from_s)
+    after = edge(sql.func.min, c.unix_s > to_s)
+    jumps = _jumps(
+        connection,
+        known,
+        from_s if before is None else before,
+        to_s if after is None else after,
     )
-    edges = [*(first or [_Edge(from_s, 0)]), *middle, *last]
-    lost = _lost(connection, box, edges)
     gaps = [
-        TimeGap(start.unix_s, end.unix_s - MINUTE_S, _why(lost, start.seq, end.seq))
-        for start, end in pairwise(edges)
+        TimeGap(jump.start_s, jump.end_s - MINUTE_S, _why(connection, box, jump.above, jump.up_to))
+        for jump in jumps
     ]
-    if not last:
-        gaps.append(TimeGap(edges[-1].unix_s, to_s, WAITING))
+    if after is None:
+        newest = edge(sql.func.max)
+        gaps.append(TimeGap(from_s if newest is None else newest, to_s, WAITING))
     return list(_cut(gaps, from_s, to_s))
 
 
-def _lost(connection: sql.Connection, box: str, edges: list[_Edge]) -> list[tuple[int, bool]]:
-    """Where numbers are missing: the one behind each hole, and whether the box gave them up."""
+def _jumps(
+    connection: sql.Connection, known: sql.Select[Any], from_s: int, to_s: int
+) -> Sequence[sql.Row[Any]]:
+    """Where the time between two minutes is longer than one: time and number of both. Below all
+    numbers is the start of the journal."""
     c = records.c
-    lowest = min(edge.seq for edge in edges)
-    before = sql.func.coalesce(sql.func.lag(c.seq).over(order_by=c.seq), lowest).label("before")
-    rows = (
-        sql.select(c.seq, c.after, before)
-        .where(c.box == box, c.seq > lowest, c.seq <= max(edge.seq for edge in edges))
+    pairs = (
+        known.with_only_columns(
+            sql.func.lag(c.unix_s, 1, from_s).over(order_by=c.unix_s).label("start_s"),
+            sql.func.lag(c.seq, 1, 0).over(order_by=c.unix_s).label("above"),
+            c.unix_s.label("end_s"),
+            c.seq.label("up_to"),
+        )
+        .where(c.unix_s.between(from_s, to_s))
         .subquery()
     )
-    query = sql.select(rows).where(rows.c.seq > rows.c.before + 1)
-    return [(row.seq, row.after <= row.before) for row in connection.execute(query)]
+    far = pairs.c.end_s - pairs.c.start_s >= MINUTE_S + SHORTEST_S
+    return connection.execute(sql.select(pairs).where(far).order_by(pairs.c.end_s)).all()
 
 
-def _why(lost: list[tuple[int, bool]], above: int, up_to: int) -> str:
-    gone = [is_gone for seq, is_gone in lost if above < seq <= up_to]
+def _why(connection: sql.Connection, box: str, above: int, up_to: int) -> str:
+    """By the numbers that are missing between two minutes: did the box give them up?"""
+    c = records.c
+    before = sql.func.lag(c.seq, 1, above).over(order_by=c.seq).label("before")
+    there = (
+        sql.select(c.seq, c.after, before)
+        .where(c.box == box, c.seq > above, c.seq <= up_to)
+        .subquery()
+        .c
+    )
+    holes = sql.select(there.after <= there.before).where(there.seq > there.before + 1)
+    gone = connection.scalars(holes).all()
     if not gone:
         return OFF
     return GONE if all(gone) else WAITING

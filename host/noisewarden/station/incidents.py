@@ -13,7 +13,7 @@ import sqlalchemy as sql
 
 from noisewarden.database import Database
 from noisewarden.firmware import evidence
-from noisewarden.schema import incidents, interventions, records
+from noisewarden.schema import events, incidents, interventions, records
 from noisewarden.station import settling
 from noisewarden.station.people import Refused
 from noisewarden.station.settling import Incident
@@ -222,7 +222,7 @@ def _course(
 ) -> list[dict[str, Any]]:
     c = records.c
     query = sql.select(c.data, c.unix_s, c.clock, c.chain).where(
-        c.box == box, c.kind == "stage", c.seq >= first
+        events, c.box == box, c.kind == "stage", c.seq >= first
     )
     if before is not None:
         query = query.where(c.seq < before)

@@ -7,7 +7,7 @@ import sqlalchemy as sql
 
 from noisewarden.database import Database
 from noisewarden.firmware import evidence, flags, wire
-from noisewarden.schema import CLOCK, records
+from noisewarden.schema import CLOCK, events, records
 
 PAGE = 50
 
@@ -40,9 +40,9 @@ def page(database: Database, box: str, choice: str, before: int | None) -> list[
     query = sql.select(records).where(c.box == box).order_by(c.seq.desc()).limit(PAGE)
     if before is not None:
         query = query.where(c.seq < before)
-    if choice == EVENTS:
-        query = query.where(c.kind != "minute")
-    elif choice != ALL:
+    if choice not in (ALL, "minute"):
+        query = query.where(events)
+    if choice not in (ALL, EVENTS):
         query = query.where(c.kind == choice)
     with database.reading() as connection:
         return [_read(row) for row in connection.execute(query)]

@@ -20,7 +20,7 @@ from noisewarden.schema import records
 from noisewarden.station import local_time, minutes, periods, unpacking
 from noisewarden.station.gaps import TimeGap, time_gaps
 from noisewarden.station.minutes import Minute, Stretch
-from noisewarden.station.periods import Minutes, Period, Statistics, Tally
+from noisewarden.station.periods import Period, Statistics, Tally
 
 DAY_S = 86_400
 MOST_S = 366 * DAY_S
@@ -59,6 +59,12 @@ class Levels:
         _check(from_s, to_s, MOST_S)
         with self._reading() as connection:
             return minutes.rolled_up(connection, minutes.within(box, from_s, to_s))
+
+    def minute_columns(self, box: str, from_s: int, to_s: int) -> dict[str, Any]:
+        """The same as columns (`minutes.columns`), which is quicker by far."""
+        _check(from_s, to_s, MOST_S)
+        with self._reading() as connection:
+            return minutes.columns(connection, minutes.within(box, from_s, to_s))
 
     def last_minutes(self, box: str, count: int) -> list[Minute]:
         """The newest that are here, the last one last."""
@@ -141,29 +147,17 @@ class Levels:
         ]
         edges = [from_s, *[piece.to_s for piece in pieces]]
         c = records.c
-        columns = c.unix_s, c.lafmax, c.lafmin, c.flags, c.stage, c.data
-        query = minutes.within(box, from_s, to_s).with_only_columns(*columns)
+        query = minutes.within(box, from_s, to_s).with_only_columns(c.unix_s, c.data)
         with self._reading() as connection:
             result = connection.execute(query, execution_options={"yield_per": _ROWS})
             for rows in result.partitions():
-                ends, heard = _columns(rows)
+                ends, data = zip(*rows, strict=True)
+                heard = unpacking.minutes(data)
                 places = np.searchsorted(ends, edges, side="right")
                 for tally, (first, last) in zip(tallies, pairwise(places), strict=True):
                     if first < last:
                         tally.add(heard[first:last])
         return list(zip([piece.label for piece in pieces], tallies, strict=True))
-
-
-def _columns(rows: Sequence[Any]) -> tuple[Any, Minutes]:
-    """When the minutes of rows end, and the minutes."""
-    ends, lafmax, lafmin, flags, stage, data = zip(*rows, strict=True)
-    return np.array(ends), Minutes(
-        lafmax=np.array(lafmax, dtype=float),
-        lafmin=np.array(lafmin, dtype=float),
-        flags=np.array(flags),
-        stage=np.array(stage),
-        tenths=unpacking.seconds(data),
-    )
 
 
 def _today(

@@ -1,4 +1,4 @@
-"""The minutes of a box: rows of the store's `records` that tell how loud one was.
+"""The minutes of a box: records of the store that tell how loud one was, read out of their bytes.
 
 A box stamps a minute when it is over, so a record's time is the **end** of what it tells: here
 every minute has both, `from_s` and `to_s`. It belongs to the period in which it ends. Times are
@@ -8,6 +8,7 @@ are in none.
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import sqlalchemy as sql
 
 from noisewarden.firmware import wire
@@ -72,19 +73,36 @@ def within(box: str, from_s: int, to_s: int) -> sql.Select[Any]:
     return of(box).where(c.unix_s > from_s, c.unix_s <= to_s).order_by(c.unix_s)
 
 
-def rolled_up(connection: sql.Connection, query: sql.Select[Any]) -> list[Minute]:
-    """The minutes of a query."""
+def columns(connection: sql.Connection, query: sql.Select[Any]) -> dict[str, Any]:
+    """The minutes of a query as a column for each field of `Minute`: tuples, and arrays in which
+    NaN stands for no level."""
     c = records.c
-    query = query.with_only_columns(
-        c.unix_s - MINUTE_S,
-        c.unix_s,
-        c.seq,
-        *[c[name] for name in ROLL_UP],
-        c.clock,
-        c.chain,
-        c.received_s - c.unix_s <= LIVE_WITHIN_S,
-    )
-    return [Minute._make(row) for row in connection.execute(query)]
+    rows = connection.execute(
+        query.with_only_columns(c.unix_s, c.seq, c.clock, c.chain, c.received_s, c.data)
+    ).all()
+    to_s, seq, clock, chain, received_s, data = zip(*rows, strict=True) if rows else [()] * 6
+    heard = unpacking.minutes(data)
+    ends = np.array(to_s, dtype=int)
+    return {
+        "from_s": ends - MINUTE_S,
+        "to_s": ends,
+        "seq": seq,
+        **{name: getattr(heard, name) for name in ROLL_UP},
+        "clock": clock,
+        "chain": chain,
+        "live": np.array(received_s, dtype=int) - ends <= LIVE_WITHIN_S,
+    }
+
+
+def rolled_up(connection: sql.Connection, query: sql.Select[Any]) -> list[Minute]:
+    """The minutes of a query, a row each."""
+    found = [_plain(column) for column in columns(connection, query).values()]
+    return [Minute._make(row) for row in zip(*found, strict=True)]
+
+
+def _plain(column: Any) -> list[Any]:
+    values = list(column) if isinstance(column, tuple) else column.tolist()
+    return [None if value != value else value for value in values]
 
 
 def stretches(connection: sql.Connection, box: str, from_s: int, to_s: int) -> list[Stretch]:
@@ -93,7 +111,7 @@ def stretches(connection: sql.Connection, box: str, from_s: int, to_s: int) -> l
     query = within(box, from_s, to_s + MINUTE_S).with_only_columns(c.unix_s, c.data)
     rows = connection.execute(query).all()
     joined: list[Stretch] = []
-    tenths = unpacking.seconds([row.data for row in rows]).tolist()
+    tenths = unpacking.minutes([row.data for row in rows]).tenths.tolist()
     for row, minute in zip(rows, tenths, strict=True):
         levels = [None if level == wire.NO_PACKED else level / 10 for level in minute]
         start_s = row.unix_s - MINUTE_S

@@ -6,13 +6,12 @@ apart, so that nobody need take wind for music.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from noisewarden.firmware import flags, wire
 from noisewarden.station import averaging
+from noisewarden.station.unpacking import Minutes
 
 MIN_VALID_SHARE = 0.75
 """With less than this of its seconds a period has no level: 45 minutes of an hour, 18 hours of a
@@ -22,21 +21,7 @@ DOUBTFUL = flags.OVERLOAD | flags.WIND | flags.UNCALIBRATED
 """Marks of a level that may not be that of the place. Of a `clock` not set only the limit is."""
 
 _FLAGS = flags.names(-1)
-
-
-@dataclass(frozen=True)
-class Minutes:
-    """Columns of minute records: dB or NaN, masks, stages, and LAeq,1s in 0.1 dB of shape (n, 60)
-    with wire.NO_PACKED for none."""
-
-    lafmax: npt.NDArray[np.floating]
-    lafmin: npt.NDArray[np.floating]
-    flags: npt.NDArray[np.integer]
-    stage: npt.NDArray[np.integer]
-    tenths: npt.NDArray[np.integer]
-
-    def __getitem__(self, chosen: Any) -> "Minutes":
-        return Minutes(**{name: column[chosen] for name, column in vars(self).items()})
+_BITS = 1 << np.arange(len(_FLAGS))
 
 
 @dataclass(frozen=True)
@@ -82,32 +67,31 @@ class Heard:
         self.spread = averaging.Spread()
         self.lafmax, self.lafmin = -np.inf, np.inf
         self.stage = 0
-        self.marked_min = dict.fromkeys(_FLAGS, 0)
+        self.marked_min = np.zeros(len(_FLAGS), dtype=int)
 
     def add(self, minutes: Minutes) -> None:
         self.spread.add(minutes.tenths[minutes.tenths != wire.NO_PACKED])
         self.lafmax = np.fmax.reduce(minutes.lafmax, initial=self.lafmax)
         self.lafmin = np.fmin.reduce(minutes.lafmin, initial=self.lafmin)
         self.stage = int(np.max(minutes.stage, initial=self.stage))
-        for name in _FLAGS:
-            self.marked_min[name] += int(np.count_nonzero(minutes.flags & flags.mask([name])))
+        self.marked_min += np.count_nonzero(minutes.flags[:, np.newaxis] & _BITS, axis=0)
 
     def join(self, other: "Heard") -> None:
         self.spread.join(other.spread)
         self.lafmax = max(self.lafmax, other.lafmax)
         self.lafmin = min(self.lafmin, other.lafmin)
         self.stage = max(self.stage, other.stage)
-        for name in _FLAGS:
-            self.marked_min[name] += other.marked_min[name]
+        self.marked_min += other.marked_min
 
 
 class Tally:
-    """A piece of time and what was heard in it; `length_s` of it are over."""
+    """A piece of time and what was heard in it, in minutes that carry a DOUBTFUL flag and others;
+    `length_s` of it are over."""
 
     def __init__(self, from_s: int, to_s: int, length_s: int) -> None:
         self.from_s, self.to_s = from_s, to_s
         self.length_s = length_s
-        self.whole, self.unmarked = Heard(), Heard()
+        self.unmarked, self.doubtful = Heard(), Heard()
 
     @classmethod
     def of(cls, tallies: Iterable["Tally"], from_s: int, to_s: int) -> "Tally":
@@ -115,17 +99,25 @@ class Tally:
         joined = cls(from_s, to_s, 0)
         for tally in tallies:
             joined.length_s += tally.length_s
-            joined.whole.join(tally.whole)
             joined.unmarked.join(tally.unmarked)
+            joined.doubtful.join(tally.doubtful)
         return joined
 
     def add(self, minutes: Minutes) -> None:
-        self.whole.add(minutes)
-        self.unmarked.add(minutes[(minutes.flags & DOUBTFUL) == 0])
+        doubtful = (minutes.flags & DOUBTFUL) != 0
+        self.unmarked.add(minutes[~doubtful])
+        if doubtful.any():
+            self.doubtful.add(minutes[doubtful])
+
+    def whole(self) -> Heard:
+        joined = Heard()
+        for part in (self.unmarked, self.doubtful):
+            joined.join(part)
+        return joined
 
     def period(self, heard: Heard | None = None) -> Period:
         """Of all that was heard, or of a part of it."""
-        heard = heard or self.whole
+        heard = heard or self.whole()
         valid_s = heard.spread.seconds
         share = valid_share(valid_s, self.length_s)
         enough = share >= MIN_VALID_SHARE
@@ -139,7 +131,11 @@ class Tally:
             valid_s=valid_s,
             valid_share=share,
             stage=heard.stage,
-            marked_min={name: count for name, count in heard.marked_min.items() if count},
+            marked_min={
+                name: int(count)
+                for name, count in zip(_FLAGS, heard.marked_min, strict=True)
+                if count
+            },
         )
 
 

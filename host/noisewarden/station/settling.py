@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.schema import boxes, incidents, interventions, records
+from noisewarden.schema import boxes, events, incidents, interventions, records
 from noisewarden.stages import STAGES
 from noisewarden.station.courses import Change, Course, Moment, courses
 
@@ -42,7 +42,7 @@ def settle(
     c = records.c
     rows = connection.execute(
         sql.select(c.seq, c.boot, c.uptime_ms, c.unix_s, c.stage, c.received_s)
-        .where(c.box == box, c.kind.in_(KINDS), c.seq.between(first, held))
+        .where(events, c.box == box, c.kind.in_(KINDS), c.seq.between(first, held))
         .order_by(c.seq)
     )
     changes = [_change(row, live.get(row.seq)) for row in rows]
