@@ -31,6 +31,15 @@ def verdict(keys: Keys, before: Entry | None, entry: Entry) -> str:
     return UNVERIFIED if _is_sound(UNPROVISIONED, before, entry) else BROKEN
 
 
+def carries(before: str | None, state: str) -> bool:
+    """Whether a record that is judged so is taken at its word for what the box has before it.
+
+    `before` is how the one stands that was last taken so, None for none. A box begins under the
+    unprovisioned key; once it has its own, a record under that one may be anybody's.
+    """
+    return state == VERIFIED or (state == UNVERIFIED and before in (None, UNVERIFIED))
+
+
 def _is_sound(key: Any, before: Entry | None, entry: Entry) -> bool:
     pair = (before, entry) if before else (entry,)
     return entry[0] not in evidence.breaks(key, pair)

@@ -19,7 +19,8 @@ from noisewarden.schema import metadata
 
 VERSION = 4
 """1: records, conflicts and boxes, as `collect` first wrote them. 2: what a station needs. 3: the
-passwords of boxes as Mosquitto keeps them. 4: an index of what is no minute."""
+passwords of boxes as Mosquitto keeps them. 4: indexes of what is no minute, of broken
+records and of claimed gaps."""
 
 _FORMER_INDEXES = ("records_without_time",)
 

@@ -66,6 +66,31 @@ sql.Index(
 """With `clock`, which says the same in each of its rows: with two columns SQLite, which prefers a
 primary key, would look through all records of the box."""
 
+broken = records.c.chain == sql.literal_column(f"'{BROKEN}'")
+
+sql.Index(
+    "records_broken",
+    records.c.box,
+    records.c.seq,
+    records.c.chain,
+    sqlite_where=broken,
+    postgresql_where=broken,
+)
+"""Those that a box is asked for again; `chain` stands in it as `clock` does above."""
+
+claims = records.c.after < records.c.seq - sql.literal_column("1")
+
+sql.Index(
+    "records_of_claims",
+    records.c.box,
+    records.c.seq,
+    records.c.after,
+    records.c.chain,
+    sqlite_where=claims,
+    postgresql_where=claims,
+)
+"""Where a box is said to have nothing between two numbers: gaps are looked for there alone."""
+
 minutes = records.c.kind == sql.literal_column("'minute'")
 
 sql.Index(

@@ -5,13 +5,13 @@ packed. Nothing is ever deleted.
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden import chain, taking
+from noisewarden import holding, missing, taking
 from noisewarden.database import Database
+from noisewarden.missing import Gap
 from noisewarden.places import Entry
 from noisewarden.schema import BROKEN, UNVERIFIED, VERIFIED, boxes, conflicts, records
 from noisewarden.taking import Arrival, Batch, Intake
@@ -20,15 +20,6 @@ __all__ = ["Arrival", "Batch", "Entry", "Gap", "Intake", "Store"]
 
 _PAGE = 1_000
 """Rows in memory at a time."""
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Numbers `first` to `last` are not here; `gone` when the box has them no more either."""
-
-    first: int
-    last: int
-    gone: bool
 
 
 class Store:
@@ -41,7 +32,7 @@ class Store:
     def held(self, box: str) -> int:
         """The number up to which all that the box has is here; 0 for nothing."""
         with self._reading() as connection:
-            return connection.scalar(sql.select(boxes.c.held).where(boxes.c.box == box)) or 0
+            return _held(connection, box)
 
     def intake(self, box: str, arrivals: Sequence[Arrival], *keys: Any) -> Intake:
         """`intake_many` of one box, with the keys of its journal or none."""
@@ -55,8 +46,7 @@ class Store:
     def verify(self, box: str, *keys: Any) -> None:
         """Judges anew what is not verified: it came without the key, or with a wrong one."""
         with self._transaction() as connection:
-            taking.lock(connection, [box])
-            chain.verify(connection, box, keys)
+            holding.verify(connection, box, keys)
 
     def records(self, box: str) -> Generator[sql.Row[Any], None, None]:
         """All rows of a box in the order of their numbers."""
@@ -75,22 +65,19 @@ class Store:
 
     def gaps(self, box: str) -> list[Gap]:
         """What is missing below the last record of a box, from its first number on."""
-        return self._gaps(box, 0)
+        with self._reading() as connection:
+            return missing.of(connection, box, _held(connection, box))
 
     def missing(self, box: str) -> list[Gap]:
         """The gaps that the box can still fill: all are above what is held."""
-        return [gap for gap in self._gaps(box, self.held(box)) if not gap.gone]
-
-    def _gaps(self, box: str, above: int) -> list[Gap]:
-        c = records.c
-        before = sql.func.coalesce(sql.func.lag(c.seq).over(order_by=c.seq), above).label("before")
-        pairs = sql.select(before, c.seq, c.after).where(c.box == box, c.seq > above).subquery()
-        query = sql.select(pairs).where(pairs.c.seq > pairs.c.before + 1).order_by(pairs.c.seq)
         with self._reading() as connection:
-            return [
-                Gap(row.before + 1, row.seq - 1, gone=row.before >= row.after)
-                for row in connection.execute(query)
-            ]
+            return missing.to_fill(connection, box, _held(connection, box))
+
+    def doubts(self, box: str, first: int, count: int) -> list[Gap]:
+        """The lowest numbers from `first` up to what is held that the box may have, and better
+        than they are here."""
+        with self._reading() as connection:
+            return missing.doubts(connection, box, _held(connection, box), first, count)
 
     def chain(self, box: str) -> dict[str, int]:
         """How many records are verified, broken and unverified."""
@@ -106,3 +93,7 @@ class Store:
         query = sql.select(c.seq).where(c.box == box).order_by(c.seq, c.id)
         with self._reading() as connection:
             return list(connection.scalars(query))
+
+
+def _held(connection: sql.Connection, box: str) -> int:
+    return connection.scalar(sql.select(boxes.c.held).where(boxes.c.box == box)) or 0

@@ -19,7 +19,7 @@ from host.station_parts import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from noisewarden.errors import UserError
-from noisewarden.firmware import wire
+from noisewarden.firmware import upload, wire
 from noisewarden.station import committing, intake, messages
 from noisewarden.station.uploads import AGAIN_MOST, AGAIN_RECORDS_MOST, again
 from noisewarden.store import Gap
@@ -111,14 +111,98 @@ def test_a_gap_is_asked_for_again_at_intervals_until_it_is_filled(parts):
     assert entries(parts) == made
 
 
+def forge(entry):
+    seq, data, _, previous = entry
+    return seq, data[:-1] + bytes((data[-1] ^ 1,)), bytes(32), previous
+
+
+@pytest.mark.parametrize("seq", [5, (1 << 32) - 1])
+def test_a_forged_record_is_not_acknowledged_nor_asked_for(parts, seq):
+    other = Journal(wire.Key(bytes(32)), first=seq)
+    other.add("fault", unix_s=START_S, text="made up")
+
+    async def work():
+        await parts.take(journal(3))
+        parts.hear("record", wire.record_message(other[0], 4, seq, live=True))
+        await parts.step()
+        parts.clock += 2 * committing.AGAIN_AFTER_S
+        await parts.step()
+
+    run(work())
+    assert parts.line.acks == [(BOX, None, 4, [])] * 2
+
+
+def test_a_record_that_was_held_back_is_asked_for_and_takes_the_place_of_the_forged(parts):
+    made = journal(9)
+
+    async def work():
+        await parts.take([*made[:4], forge(made[4]), *made[5:]])
+        assert parts.line.acks[-1][2] == 10  # or a damaged flash would stop the box for ever
+        for _ in range(2):
+            parts.hear("state", told_state(made))
+            await parts.step()
+            await parts.take([])
+        asked = [ranges for *_, ranges in parts.line.acks if ranges]
+        await parts.take([*made[4:6], made[9]])
+        parts.hear("state", told_state(made))
+        await parts.step()
+        return asked
+
+    assert run(work()) == [[(10, 10), (5, 5), (6, 6)]] * 2
+    assert parts.line.acks[-1] == (BOX, 1, 10, [(10, 10)]) and parts.live.troubles == {}
+    assert entries(parts) == made and parts.store.conflicts(BOX) == [5]
+
+
+def test_of_many_broken_records_some_are_asked_for_each_time(parts):
+    made = journal(39)
+    spoilt = [forge(entry) if entry[0] % 4 == 2 else entry for entry in made]
+
+    async def work():
+        await parts.take(spoilt)
+        for _ in range(4):
+            parts.hear("state", told_state(made, records=[9, 40]))
+            await parts.step()
+
+    run(work())
+    asked = [[first for first, _ in ranges[1:]] for *_, ranges in parts.line.acks if ranges]
+    broken = [doubt.first for doubt in parts.store.doubts(BOX, 9, 100)]
+    assert len(broken) == 16 and max(map(len, asked)) == AGAIN_MOST - 1
+    assert asked == [broken[:7], broken[7:14], broken[14:], broken[:7]]
+
+
+def test_a_journal_that_the_flash_damaged_comes_in_whole_through_the_window_of_a_box(parts):
+    """The box's own upload, which waits 16 records ahead of what is acknowledged."""
+    made = journal(79)
+    made[30:40] = [forge(entry) for entry in made[30:40]]
+    box = upload.Upload()
+
+    async def work():
+        parts.hear("state", told_state(made))
+        await parts.step()
+        for _ in range(20):
+            *_, seq, ranges = parts.line.acks[-1]
+            box.ack(seq, [list(pair) for pair in ranges], 0)
+            sent = []
+            while (at := box.next(len(made))) is not None:
+                sent.append(made[at - 1])
+                box.sent(at, at)
+            if sent:
+                await parts.take(sent)
+
+    run(work())
+    assert parts.line.acks[-1][2] == 80 and entries(parts) == made
+
+
 def test_what_is_asked_for_at_a_time_has_an_end():
     many = [Gap(10 * n, 10 * n, gone=False) for n in range(1, 20)]
     assert again(many) == [(10 * n, 10 * n) for n in range(1, AGAIN_MOST + 1)]
     assert again([Gap(5, 5000, gone=False)]) == [(5, 4 + AGAIN_RECORDS_MOST)]
 
 
-def test_a_journal_that_began_anew_is_kept_acknowledged_and_told(parts):
-    first, anew = journal(9), journal(29, key=OTHER_KEY)
+@pytest.mark.parametrize(("key", "ends"), [(KEY, True), (OTHER_KEY, False)])
+def test_a_journal_that_began_anew_is_kept_acknowledged_and_told(parts, key, ends):
+    """Until the box's own key has signed what follows the last record of the journal before."""
+    first, anew = journal(9), journal(29, key=key, timeless=3)
 
     async def work():
         parts.hear("state", told_state(first))
@@ -137,7 +221,7 @@ def test_a_journal_that_began_anew_is_kept_acknowledged_and_told(parts):
         return seen
 
     assert run(work()) == (BOX, 1, 0, [])
-    assert parts.line.acks[-1][2] == 30 and parts.live.troubles == {}
+    assert parts.line.acks[-1][2] == 30 and (parts.live.troubles == {}) == ends
     assert entries(parts)[:10] == first and parts.store.conflicts(BOX) == list(range(1, 11))
 
 

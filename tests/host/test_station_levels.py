@@ -187,6 +187,7 @@ def test_a_time_without_minutes_is_a_gap_with_its_reason(store, levels):
     late = Journal(first=11, mac=made[-1][2])
     for n in (21, 22):
         late.add("minute", unix_s=minute[n], **MINUTE)
+    late.add("overwritten", first=8, last=9)
     store.intake(BOX, [(entry, entry[0] - 1) for entry in late], KEY)
     assert levels.gaps(BOX, minute[0], minute[30]) == [
         TimeGap(minute[3], minute[5], WAITING),

@@ -84,10 +84,13 @@ def test_what_is_acknowledged_has_no_hole_and_waits_for_what_is_missing(store):
     assert store.gaps(BOX) == []
 
 
-def test_what_the_box_gave_up_is_a_gap_that_holds_nothing_up(store):
-    made = journal(29)
-    take(store, [*made[5:10], *made[20:]])
-    assert store.held(BOX) == 30
+@pytest.mark.parametrize("key", [KEY, OTHER_KEY, None])
+def test_what_the_box_gave_up_is_a_gap_that_holds_nothing_up(store, key):
+    made = journal(29, key=key or KEY)
+    made.add("overwritten", first=1, last=5)
+    made.add("overwritten", first=6, last=20)
+    take(store, [*made[5:10], *made[20:]], key and KEY)
+    assert store.held(BOX) == 32
     assert store.gaps(BOX) == [Gap(1, 5, gone=True), Gap(11, 20, gone=True)]
 
 
@@ -169,12 +172,13 @@ def test_several_boxes_come_in_together(store):
     ) == {
         "c": Intake(new=0, known=0, conflicts=0, held=0),
         "a": Intake(new=8, known=0, conflicts=0, held=4),
-        "b": Intake(new=4, known=1, conflicts=2, held=6),
+        "b": Intake(new=4, known=1, conflicts=2, held=6, broken=frozenset(journal(1))),
     }
     assert store.missing("a") == [Gap(5, 6, gone=False)]
     assert store.missing("b") == store.missing("c") == []
     assert store.chain("a") == {"verified": 8, "broken": 0, "unverified": 0}
-    assert store.chain("b") == {"verified": 4, "broken": 0, "unverified": 2}
+    # The second came again with the key; the first did not.
+    assert store.chain("b") == {"verified": 5, "broken": 0, "unverified": 1}
 
 
 def test_what_is_missing_is_above_what_is_held_and_still_in_the_box(store):
@@ -322,3 +326,104 @@ def test_a_folder_that_does_not_serve_is_told_in_one_line(tmp_path, spoil, words
     with pytest.raises(UserError, match=words) as refusal, Database.in_folder(folder):
         pass
     assert "\n" not in str(refusal.value) and str(folder) in str(refusal.value)
+
+
+# A broker that pushes evidence aside.
+
+LAST = (1 << 32) - 1
+
+
+def forged(seq, *, like=None, key=None):
+    """A record that nobody's key signed, or the key that everybody knows."""
+    made = Journal(key or wire.Key(bytes(32)), first=seq, mac=like[3] if like else bytes(32))
+    made.add("fault", unix_s=START_S, text="made up")
+    return made[0]
+
+
+@pytest.mark.parametrize("key", [None, OTHER_KEY])
+@pytest.mark.parametrize("seq", [5, 8, LAST])
+def test_a_forged_record_is_kept_and_carries_nothing(store, seq, key):
+    told = arrivals(journal(9))
+    store.intake(BOX, told[:4], KEY)
+    assert store.intake(BOX, [(forged(seq, key=key), 4)], KEY).held == 4
+    assert seq in states(store) and states(store)[seq] != "verified"
+    assert [gap for gap in store.gaps(BOX) if gap.gone] == []
+    store.intake(BOX, told[5:7], KEY)
+    # Of what is missing the box is asked for all that it has, and for no more.
+    assert store.missing(BOX) == ([] if seq == 5 else [Gap(5, 5, gone=False)])
+    store.intake(BOX, told[4:5], KEY)
+    store.intake(BOX, told[7:], KEY)
+    assert store.held(BOX) == 10 and store.missing(BOX) == []
+    rows = {row.seq: (row.seq, row.data, row.mac, row.previous) for row in store.records(BOX)}
+    assert [rows[entry[0]] for entry, _ in told] == [entry for entry, _ in told]
+    assert {states(store)[n] for n in range(1, 11)} == {"verified"}
+    assert store.conflicts(BOX) == ([] if seq == LAST else [seq])
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_verified_record_takes_the_place_of_the_forged_one(store, order, together):
+    made = journal(9)
+    told = arrivals(made)
+    false = forged(5, like=made[4])
+    came = [(false, 4), told[4]][::order]
+    store.intake(BOX, [*told[:4], *told[5:]], KEY)
+    for some in [came] if together else [came[:1], came[1:]]:
+        result = store.intake(BOX, some, KEY)
+    assert result.held == 10
+    assert [(row.seq, row.data, row.mac, row.previous) for row in store.records(BOX)] == made
+    assert store.chain(BOX) == {"verified": 10, "broken": 0, "unverified": 0}
+    assert store.conflicts(BOX) == [5]
+
+
+def test_a_verified_record_gives_way_to_nothing(store):
+    """Not to one that the same key signed in a journal that was erased."""
+    made, anew = journal(9), journal(9, timeless=3)
+    take(store, made, KEY)
+    assert take(store, [anew[0], forged(4)], KEY).conflicts == 2
+    assert [row.mac for row in store.records(BOX)] == [entry[2] for entry in made]
+
+
+@pytest.mark.parametrize("damage", ["data", "mac"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_the_flash_damaged_is_passed_by_the_verified_record_behind_it(store, damage, at_once):
+    made = journal(9)
+    if damage == "data":
+        made[4] = changed(made[4])
+    else:  # which is the previous mac of the next one too
+        made[4] = (*made[4][:2], bytes(32), made[4][3])
+        made[5] = (*made[5][:3], bytes(32))
+    told = arrivals(made)
+    held = []
+    for some in [told] if at_once else [[arrival] for arrival in told]:
+        held.append(store.intake(BOX, some, KEY).held)
+    damaged = {"data": [5], "mac": [5, 6]}[damage]
+    assert [n for n, state in states(store).items() if state == "broken"] == damaged
+    assert held[-1] == 10 and store.gaps(BOX) == []
+    if not at_once:
+        assert held == [4 if n in damaged else n for n in range(1, 11)]
+    doubts = [Gap(n, n, gone=False) for n in damaged]
+    assert store.doubts(BOX, 1, 5) == doubts and store.doubts(BOX, 6, 5) == doubts[1:]
+    assert store.doubts(BOX, 1, 1) == doubts[:1]
+
+
+def test_a_box_that_wrote_before_it_had_a_secret_is_acknowledged_from_the_start(store):
+    before = journal(4, key=OTHER_KEY)
+    own = Journal(first=6, mac=before[-1][2])
+    for _ in range(2):
+        own.add("fault", unix_s=START_S, text="x")
+    told = arrivals([*before, *own])[2:]  # the first two are gone
+    told[0] = told[0][0], 0
+    assert store.intake(BOX, told[:3], KEY).held == 5
+    assert store.intake(BOX, told[3:], KEY).held == 7
+    assert store.intake(BOX, [(forged(8, key=OTHER_KEY), 7)], KEY).held == 7
+
+
+def test_what_came_under_a_wrong_key_is_held_when_it_comes_again_or_is_verified(store):
+    made = journal(9)
+    for box in (BOX, "again"):
+        assert store.intake(box, arrivals(made), wire.Key(bytes(32))).held == 0
+    store.verify(BOX, KEY)
+    assert store.held(BOX) == 10
+    assert store.intake("again", arrivals(made), KEY) == Intake(0, 10, 0, held=10)
+    assert store.chain("again")["verified"] == 10 and store.conflicts("again") == []

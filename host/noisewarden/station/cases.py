@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden import __version__, records_csv
+from noisewarden import __version__, missing, records_csv
 from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.records_csv import iso
@@ -173,26 +173,25 @@ def _rows(
 def _chain(connection: sql.Connection, box: str, rows: Sequence[sql.Row[Any]]) -> dict[str, Any]:
     """How far the journal can be trusted from the first record of a case to its last.
 
-    missing    ranges of numbers that are not here; `gone` when the box had given them up
+    missing    ranges of numbers that are not here; `gone` when the box has signed that they are
     unlinked   numbers whose previous mac is not that of the record before
     conflicts  numbers under which another record came too
     """
     states = Counter(row.chain for row in rows)
-    missing, unlinked = [], []
-    for before, row in pairwise(rows):
-        if row.seq > before.seq + 1:
-            gone = row.after <= before.seq
-            missing.append({"first": before.seq + 1, "last": row.seq - 1, "gone": gone})
-        elif row.previous != before.mac:
-            unlinked.append(row.seq)
+    unlinked = [
+        row.seq
+        for before, row in pairwise(rows)
+        if row.seq == before.seq + 1 and row.previous != before.mac
+    ]
     c = conflicts.c
     first, last = (rows[0].seq, rows[-1].seq) if rows else (0, 0)
+    lost = missing.between(connection, box, first, last) if rows else []
     others = sql.select(c.seq).where(c.box == box, c.seq.between(first, last)).order_by(c.seq)
     return {
         "first": first,
         "last": last,
         **{state: states[state] for state in (VERIFIED, BROKEN, UNVERIFIED)},
-        "missing": missing,
+        "missing": [vars(gap) for gap in lost],
         "unlinked": unlinked,
         "conflicts": list(connection.scalars(others)),
     }

@@ -16,7 +16,7 @@ from typing import Any
 from noisewarden.errors import UserError
 from noisewarden.station.incidents import Incidents
 from noisewarden.station.messages import Arrival, Payload
-from noisewarden.station.uploads import Upload, again
+from noisewarden.station.uploads import AGAIN_MOST, DOUBTS_MOST, Upload, again
 from noisewarden.station.ways import Again, Unreachable, Way
 from noisewarden.store import Batch, Intake, Store
 
@@ -149,9 +149,13 @@ class Committer:
             known = owed[box]
             known.upload.took(taken[box], result)
             ranges = known.upload.probe()
+            if ranges:
+                since = known.upload.doubts_from
+                doubts = await self._in_thread(self._store.doubts, box, since, DOUBTS_MOST)
+                ranges += known.upload.doubted(doubts)
             if known in late:
                 ranges += again(await self._in_thread(self._store.missing, box))
-            self._acknowledge(box, known, ranges)
+            self._acknowledge(box, known, ranges[:AGAIN_MOST])
             self._note(box, known, result)
             self._committed(box, taken[box])
         for box in results:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
+from noisewarden import missing
 from noisewarden.schema import records
 from noisewarden.station import minutes
 from noisewarden.station.unpacking import MINUTE_S
@@ -70,20 +71,11 @@ def _jumps(
 
 
 def _why(connection: sql.Connection, box: str, above: int, up_to: int) -> str:
-    """By the numbers that are missing between two minutes: did the box give them up?"""
-    c = records.c
-    before = sql.func.lag(c.seq, 1, above).over(order_by=c.seq).label("before")
-    there = (
-        sql.select(c.seq, c.after, before)
-        .where(c.box == box, c.seq > above, c.seq <= up_to)
-        .subquery()
-        .c
-    )
-    holes = sql.select(there.after <= there.before).where(there.seq > there.before + 1)
-    gone = connection.scalars(holes).all()
-    if not gone:
+    """By the numbers that are missing between two minutes."""
+    lost = missing.between(connection, box, above, up_to)
+    if not lost:
         return OFF
-    return GONE if all(gone) else WAITING
+    return GONE if all(gap.gone for gap in lost) else WAITING
 
 
 def _cut(gaps: list[TimeGap], from_s: int, to_s: int) -> Iterator[TimeGap]:

@@ -16,6 +16,7 @@ from noisewarden.store import Gap, Intake
 AGAIN_MOST = 8
 AGAIN_RECORDS_MOST = 64
 """Asked for at a time, so that a bad link does not carry the same records over and over."""
+DOUBTS_MOST = AGAIN_MOST - 1
 
 
 class Upload:
@@ -30,7 +31,10 @@ class Upload:
         self.anew = False
         self._highest = 0
         self._position = 0
-        self._first = 0
+        self._reached = 0  # as far, with broken records behind it
+        self._former = 0  # the last number of the journal before
+        self._first = self._oldest = 0
+        self._doubted = 0
         self._probe: int | None = None
         self._settled = 0
         self._news = 0
@@ -41,26 +45,41 @@ class Upload:
         self.boot = state["boot"]
         if "records" in state:
             self._first, newest = state["records"]
-            self.anew = self.anew or self.held > newest
+            self._oldest = self._first
+            if self.held > newest:
+                self._begin_anew()
 
     def took(self, arrivals: Sequence[Arrival], result: Intake) -> None:
         """These are on disk now."""
         self.held = result.held
         for arrival in arrivals:
             seq = arrival.seq
-            self._highest = max(self._highest, seq)
+            broken = arrival.entry in result.broken
+            if not broken:
+                self._highest = max(self._highest, seq)
             if seq > self._settled:
                 self._live[seq] = arrival.live
                 if wire.header(arrival.entry[1])[0] in KINDS:
                     self._news = max(self._news, seq)
-            if seq == self._probe:
+            if seq == self._probe and not broken:
                 self._probe = None
                 if result.conflicts:
-                    self.anew = True
-            if self.anew and arrival.after <= self._position < seq:
-                self._position = seq
-        if self._position >= self.held:
+                    self._begin_anew()
+            if not self.anew:
+                continue
+            if not broken:
+                if arrival.after <= self._reached < seq:
+                    self._position = self._reached = seq
+            elif seq == self._reached + 1:
+                self._reached = seq
+        if self.held >= self._position > self._former:
             self.anew = False
+
+    def _begin_anew(self) -> None:
+        if not self.anew:
+            self.anew = True
+            self._position = self._reached = 0
+            self._former = self.held
 
     @property
     def behind(self) -> bool:
@@ -79,6 +98,19 @@ class Upload:
             return []
         self._probe = self.held
         return [(self.held, self.held)]
+
+    @property
+    def doubts_from(self) -> int:
+        """Beside a probe the box is asked for what it may have better, from this number on."""
+        return max(self._oldest, self._doubted + 1)
+
+    def doubted(self, doubts: Sequence[Gap]) -> Again:
+        """These, at most DOUBTS_MOST; next time those behind them, and at the end the first
+        once more."""
+        ranges = again(doubts)
+        whole = len(doubts) < DOUBTS_MOST and (not doubts or ranges[-1][1] == doubts[-1].last)
+        self._doubted = 0 if whole else ranges[-1][1]
+        return ranges
 
     # What the incidents have not taken in yet.
 
