@@ -13,6 +13,7 @@ import sqlalchemy as sql
 from noisewarden.database import FILE, Database
 from noisewarden.errors import UserError
 from noisewarden.schema import metadata
+from noisewarden.urls import tells_password
 
 _AT_ONCE = 1000
 
@@ -48,17 +49,35 @@ def _count_on(connection: sql.Connection, table: sql.Table) -> None:
 
 
 def main(folder: str, url: str) -> None:
-    if not (Path(folder) / FILE).exists():
+    file = Path(folder) / FILE
+    if not file.exists():
         raise UserError(f"{folder}: has no {FILE}; name the station's data folder")
+    Database.in_folder(Path(folder)).close()
+    # SQLite removes its log when the last program has closed the database.
+    if file.with_name(f"{FILE}-wal").exists():
+        raise UserError(f"{folder}: another program has it open; stop the station first")
     with Database.in_folder(Path(folder)) as source, Database(url) as target:
         for table, rows in move(source, target).items():
             print(f"{table:14} {rows}")
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("wrong use: python -m noisewarden.moving FOLDER URL")
+def _run(words: list[str]) -> tuple[int, str]:
+    """(exit code, what to say of it), as `noisewarden` ends: 2 for wrong use, 130 stopped."""
+    if len(words) != 2:
+        return 2, "wrong use; write python -m noisewarden.moving FOLDER URL"
+    if tells_password(words[1]):
+        return 2, "URL: its password would stand in every list of processes; use ~/.pgpass"
     try:
-        main(*sys.argv[1:])
+        main(*words)
     except UserError as error:
-        sys.exit(f"noisewarden: {error}")
+        return 1, str(error)
+    except KeyboardInterrupt:
+        return 130, "stopped; nothing was carried over, begin again"
+    return 0, ""
+
+
+if __name__ == "__main__":
+    code, said = _run(sys.argv[1:])
+    if said:
+        print(f"noisewarden: {said}", file=sys.stderr)
+    sys.exit(code)

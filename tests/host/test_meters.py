@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from host.fakehid import A_FAST, A_MAX, A_SLOW, C_FAST, FakeHid, packet
 from noisewarden.bench import meters
 from noisewarden.bench.calibration import procedure
 from noisewarden.bench.meters import gm1356, protocol, typed, xl2_serial
@@ -157,12 +158,6 @@ def minute_with(meter: protocol.Meter) -> procedure.Point:
 
 # Benetech GM1356.
 
-A_SLOW, A_FAST, C_FAST, A_MAX = 0x00, 0x40, 0x50, 0x20
-
-
-def packet(level_db: float, settings: int) -> bytes:
-    return round(level_db * 10).to_bytes(2, "big") + bytes([settings]) + bytes(5)
-
 
 @pytest.mark.parametrize(
     ("data", "level"),
@@ -194,33 +189,6 @@ def test_gm1356_answers(data, level):
 def test_gm1356_on_c_or_holding_the_maximum_is_refused(data, said):
     with pytest.raises(UserError, match=said):
         gm1356.decode(data)
-
-
-class FakeHid:
-    """Answers polls with what it is given; b"" is an answer that does not come in time, and then
-    comes late."""
-
-    def __init__(self, answers: list[bytes]) -> None:
-        self._answers = iter(answers)
-        self._ready: list[bytes] = []
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, buff: bytes) -> int:
-        self.written.append(buff)
-        self._ready.append(next(self._answers))
-        return len(buff)
-
-    def read(self, max_length: int, timeout_ms: int) -> list[int]:
-        if not self._ready:
-            return []
-        answer = self._ready.pop(0)
-        if answer == b"":
-            self._ready.append(packet(99.9, A_SLOW))
-        return list(answer[:max_length])
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def test_gm1356_polls_with_one_id_a_session_and_takes_no_late_answer():

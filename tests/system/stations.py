@@ -11,8 +11,9 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
-from noisewarden.firmware import evidence, wire
+from noisewarden.firmware import evidence, uplink, wire
 from noisewarden.station.rights import STATION
+from noisewarden.virtual import flash
 from system.boxes import until
 
 BOX = "box"
@@ -23,12 +24,12 @@ JOURNAL = wire.Key(wire.derive(SECRET, "journal"))
 SSID, WIFI_PASSWORD = "street", "a long password"
 
 
-def provision(flash: Path, host: str, port: int, ca: bytes, secret: bytes = SECRET) -> None:
-    """Puts on a box's flash what it needs to find its station."""
-    network = {"ssid": SSID, "password": WIFI_PASSWORD, "station": host, "port": port}
-    (flash / "network.json").write_text(json.dumps(network))
-    (flash / "ca.der").write_bytes(ca)
-    (flash / "secret.bin").write_bytes(secret)
+def provision(files: Path, host: str, port: int, ca: bytes, secret: bytes = SECRET) -> None:
+    """What `noisewarden provision` would bring, over a WiFi that has a name and a password."""
+    flash.provision(files, secret, ca, port)
+    network = files / uplink.NETWORK
+    street = {"ssid": SSID, "password": WIFI_PASSWORD, "station": host}
+    network.write_text(json.dumps(json.loads(network.read_text()) | street))
 
 
 class Station:
@@ -133,7 +134,7 @@ class Station:
 
     # Up.
 
-    def next(self, name: str, seconds: float = 15) -> Any:
+    def next(self, name: str) -> Any:
         """The next message of this name, passing over others and over what is retained."""
         found: list[Any] = []
 
@@ -145,7 +146,7 @@ class Station:
                     found.append(payload)
             return bool(found)
 
-        until(came, lambda: f"no {name} after {self.messages[-3:]}", seconds)
+        until(came, lambda: f"no {name} after {self.messages[-3:]}")
         return found[0]
 
     def payloads(self, name: str) -> list[Any]:
@@ -159,8 +160,8 @@ class Station:
         found = [evidence.unpack(entry[1]) for entry in entries]
         return [record for record in found if record["kind"] == kind]
 
-    def has(self, true: Callable[[], object], seconds: float = 15) -> None:
-        until(true, lambda: f"{self.messages[-5:]}, {sorted(self.entries)}", seconds)
+    def has(self, true: Callable[[], object]) -> None:
+        until(true, lambda: f"{self.messages[-5:]}, {sorted(self.entries)}")
 
 
 class Relay:

@@ -1,5 +1,6 @@
 """Calibrating a virtual box, from the technician's Enter to the record in its journal."""
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 from host.benchbox import Hands
+from host.fakehid import A_FAST, A_SLOW, FakeHid, packet
 from noisewarden import cli
 from noisewarden.bench.calibration import procedure
+from noisewarden.bench.meters import gm1356
 from noisewarden.virtual.supervisor import VirtualBox
 from system.boxes import Bench, install, stored, tones
 from system.loudspeaker import Loudspeaker
@@ -121,19 +124,26 @@ def test_a_box_beside_a_reference_moves_no_stage(bench: Bench) -> None:
     assert flags(bench) == []
 
 
+READ_OFF = ("--typed", "--meter", "Sound Meter 1", "--serial", "S-17", "--class", "1")
+ON_USB = ("--gm1356", "--serial", "S-18", "--class", "2")
+
+
 def calibrated(
-    tmp_path: Path, monkeypatch: Any, capsys: Any, *arguments: str
+    tmp_path: Path,
+    monkeypatch: Any,
+    capsys: Any,
+    *arguments: str,
+    speaker: Loudspeaker | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """`calibrate` with a meter that is read off: its result, and the records that the box has."""
-    speaker = Loudspeaker()
+    """`calibrate` beside a meter: its result, and the records that the box has."""
+    speaker = speaker or Loudspeaker()
     board = install(tmp_path)
     hands = Hands(speaker, lambda: capsys.readouterr().err)
     monkeypatch.setattr(sys, "stdin", hands)
     monkeypatch.chdir(tmp_path)
     with VirtualBox(tmp_path, speaker.frames(), board=board) as box:
-        options = ("--typed", "--meter", "Sound Meter 1", "--serial", "S-17", "--class", "1")
         who = ("--certificate", "C-2026-001", "--technician", "bench 2")
-        line = ["noisewarden", "calibrate", "--port", box.port, *options, *who, *arguments]
+        line = ["noisewarden", "calibrate", "--port", box.port, *who, *arguments]
         monkeypatch.setattr(sys, "argv", line)
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -142,25 +152,54 @@ def calibrated(
     return json.loads(path.read_text()), stored(tmp_path)
 
 
-def assert_true(found: dict[str, Any], records: list[dict[str, Any]]) -> None:
+def assert_true(
+    found: dict[str, Any], records: list[dict[str, Any]], meter: str, expanded_db: float
+) -> None:
     assert found["accepted"]
     assert found["offset_db"] == pytest.approx(1.7, abs=0.1)
     assert abs(found["slope_db"]) < 0.2
-    assert found["uncertainty"]["expanded_db"] < 0.6
+    assert found["uncertainty"]["expanded_db"] == pytest.approx(expanded_db, abs=0.2)
     (record,) = [record for record in records if record["kind"] == "calibration"]
     assert record["offset_mdb"] == round(1000 * found["offset_db"])
-    assert record["meter"] == "Sound Meter 1 S-17"
+    assert record["meter"] == meter
     assert not any(record["kind"] == "stage" and record["stage"] for record in records)
 
 
-def test_a_box_is_calibrated_in_short_levels(tmp_path, monkeypatch, capsys) -> None:
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Levels of seconds instead of minutes."""
     for name, seconds in (("SETTLE_S", 3), ("MEASURE_S", 6), ("PRESENT_LEAST_S", 6)):
         monkeypatch.setattr(procedure, name, seconds)
-    found = calibrated(tmp_path, monkeypatch, capsys, "--levels", "60,70,85", "--rounds", "1")
-    assert_true(*found)
+    return ("--levels", "60,70,85", "--rounds", "1")
+
+
+def test_a_box_is_calibrated_in_short_levels(tmp_path, monkeypatch, capsys, short) -> None:
+    found = calibrated(tmp_path, monkeypatch, capsys, *READ_OFF, *short)
+    assert_true(*found, "Sound Meter 1 S-17", 0.4)
+    assert found[0]["weighting_check"]
+
+
+def test_a_box_is_calibrated_beside_a_meter_on_usb(tmp_path, monkeypatch, capsys, short) -> None:
+    """It tells its weighting, so that there is no low sound; an answer of it comes too late."""
+    speaker = Loudspeaker()
+
+    def answers() -> Iterator[bytes]:
+        for second in itertools.count():
+            yield (
+                b"" if second == 1 else packet(speaker.level_db, A_SLOW if second % 2 else A_FAST)
+            )
+
+    device = FakeHid(answers())
+    monkeypatch.setattr(gm1356.hid, "enumerate", lambda vendor, product: [{"path": b"1-2:1.0"}])
+    monkeypatch.setattr(gm1356.hid, "device", lambda: device)
+    found = calibrated(tmp_path, monkeypatch, capsys, *ON_USB, *short, speaker=speaker)
+    assert_true(*found, "Benetech GM1356 S-18", 1.1)
+    assert (device.opened, device.closed) == (b"1-2:1.0", True)
+    assert found[0]["weighting_check"] is None
 
 
 @pytest.mark.soak
 def test_a_box_is_calibrated_in_real_time(tmp_path, monkeypatch, capsys) -> None:
     """Five levels and the low sound take seven minutes."""
-    assert_true(*calibrated(tmp_path, monkeypatch, capsys, "--rounds", "1"))
+    found = calibrated(tmp_path, monkeypatch, capsys, *READ_OFF, "--rounds", "1")
+    assert_true(*found, "Sound Meter 1 S-17", 0.4)

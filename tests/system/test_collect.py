@@ -13,15 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host.fakebox import FakeBox, journal
+from host.fakebox import BOX, FakeBox, journal
 from noisewarden import cli
 from noisewarden.database import Database
 from noisewarden.firmware import evidence
+from noisewarden.register import Register, Registration
 from noisewarden.store import Store
 from noisewarden.virtual import flash, sound
 from noisewarden.virtual.fast import run_fast
 from noisewarden.virtual.replay import virtual_board
 from noisewarden.virtual.supervisor import VirtualBox
+
+pytest_plugins = ["postgres"]
 
 SECRET = bytes(range(32))
 MINUTES = 10
@@ -117,6 +120,17 @@ def check_csv(table: Path, rows: list) -> None:
             assert json.loads(line["details"])["around"] == record["around"]
 
 
+def test_a_station_on_a_server_has_the_records_and_the_keys(tmp_path, capsys, postgresql_url):
+    names = {"box": BOX, "place": "gate", "board": "virtual", "serial": "00"}
+    with Database(postgresql_url) as database, FakeBox(journal(20)) as box:
+        Register(database).add(Registration.of_secret(SECRET, **names))
+        url = postgresql_url.render_as_string()
+        code, output, errors = run(capsys, "--port", box.port, "--database", url, "--json")
+        assert (code, errors) == (0, "")
+        assert summary(output)["chain"] == {"verified": 21, "broken": 0, "unverified": 0}
+        assert Store(database).held(BOX) == 21
+
+
 def test_following_writes_readings_beside_the_records(tmp_path, capsys):
     table = tmp_path / "box.csv"
     with FakeBox(journal(20)) as box:
@@ -163,7 +177,7 @@ def test_ctrl_c_keeps_what_came(tmp_path):
         assert program.stdout
         assert "laeq" in program.stdout.readline()
         os.kill(program.pid, signal.SIGINT)
-        output, errors = program.communicate(timeout=10)
+        output, errors = program.communicate(timeout=60)
     assert program.returncode == 130 and errors.strip() == "stopped"
     assert summary(output)["new"] == 21
     with Database.in_folder(tmp_path) as database:
@@ -189,7 +203,7 @@ def test_a_cable_pulled_in_the_middle_is_one_line_and_keeps_what_came(tmp_path, 
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--port", "P"), 2, "say where to: --data DIR, --csv FILE or both"),
+        (("--port", "P"), 2, "say where to: --data DIR or --database URL, --csv FILE or both"),
         (("--csv", "x.csv"), 2, "--port"),
         (("--port", "P", "--csv", "x.csv", "--seconds", "5"), 2, "--seconds goes with --follow"),
         (("--port", "/dev/ttyNONE", "--csv", "x.csv"), 1, "/dev/ttyNONE: no such port; plug in"),

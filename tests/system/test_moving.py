@@ -66,8 +66,26 @@ def test_every_row_is_carried_over_and_the_station_goes_on(folder, postgresql_ur
     assert "has rows there already" in again.stderr
 
 
-def test_a_folder_without_a_database_is_one_line(tmp_path):
-    refused = run(tmp_path, "sqlite://")
-    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
-    assert "name the station's data folder" in refused.stderr
+def test_a_station_that_runs_is_not_moved(folder, tmp_path):
+    target = tmp_path / "server.sqlite"
+    with Database.in_folder(folder) as running:
+        refused = run(folder, f"sqlite:///{target}")
+        assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+        assert "stop the station first" in refused.stderr and not target.exists()
+        assert Store(running).held(BOX) == 31
+    assert run(folder, f"sqlite:///{target}").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("sqlite://", 1, "name the station's data folder"),
+        ("postgresql+psycopg://me:hunter2@host/name", 2, "in every list of processes"),
+        ("postgresql+psycopg:///name?password=hunter2", 2, "in every list of processes"),
+    ],
+)
+def test_a_refusal_is_one_line_and_makes_nothing(tmp_path, url, code, words):
+    refused = run(tmp_path, url)
+    assert refused.returncode == code and refused.stderr.count("\n") == 1
+    assert words in refused.stderr and "hunter2" not in refused.stderr
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,9 @@ from noisewarden.schema import BROKEN
 from noisewarden.station.authority import Authority
 from noisewarden.store import Store
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import JOURNAL_KEY, Bench, tones, until
+from system.boxes import JOURNAL_KEY, PATIENCE_S, Bench, tones, until
+
+pytest_plugins = ["postgres"]
 
 BOARD = boards.load("virtual")
 PROVISION = [sys.executable, "-c", "from noisewarden.cli import main; main()", "provision"]
@@ -123,7 +125,7 @@ def start(state: Path, *words: str) -> subprocess.Popen[str]:
 def run(state: Path, *words: str, password: str = WIFI_PASSWORD) -> tuple[int, str, str]:
     """Exit code, output and errors of `noisewarden provision`."""
     process = start(state, *words)
-    output, errors = process.communicate(password + "\n", timeout=60)
+    output, errors = process.communicate(password + "\n", timeout=PATIENCE_S)
     return process.returncode, output, errors
 
 
@@ -254,6 +256,18 @@ def test_a_box_that_was_erased_goes_on_behind_what_its_station_has(
         assert store.chain("bagu-east-01")[BROKEN] == 0
 
 
+def test_a_station_on_a_server_learns_of_the_box_there(
+    new: VirtualBox, tmp_path: Path, postgresql_url: Any
+) -> None:
+    authority = Authority.in_folder(tmp_path / "data")
+    done(new, tmp_path, database=postgresql_url.render_as_string())
+    files = own(tmp_path)
+    assert files[CA] == authority.ca_der
+    with Database(postgresql_url) as database:
+        assert Register(database).admits("bagu-east-01", password(files[SECRET]))
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["authority"]
+
+
 def test_a_station_that_is_elsewhere_gets_a_handover(new: VirtualBox, tmp_path: Path) -> None:
     station = Authority.in_folder(tmp_path / "station")
     (tmp_path / "ca.pem").write_bytes(station.ca_pem)
@@ -329,7 +343,7 @@ def test_no_secret_is_shown_logged_or_left(used: VirtualBox, tmp_path: Path, too
     process = start(tmp_path, *arguments(used, tmp_path, tool=tool))
     watch = Watch(process.pid, tmp_path / "tmp")
     watch.start()
-    output, errors = process.communicate(WIFI_PASSWORD + "\n", timeout=60)
+    output, errors = process.communicate(WIFI_PASSWORD + "\n", timeout=PATIENCE_S)
     watch.ended.set()
     watch.join()
     assert process.returncode == 0, errors
@@ -372,7 +386,7 @@ def test_the_password_of_the_wifi_is_asked_without_echo(tmp_path: Path) -> None:
         with contextlib.suppress(OSError):  # Linux says so when the last program has gone
             while more := screen.read(1000):
                 seen += more
-    assert process.wait(timeout=20) == 1
+    assert process.wait(timeout=PATIENCE_S) == 1
     assert b"/dev/ttyUSB9: no such port" in seen
     assert WIFI_PASSWORD.encode() not in seen
 
@@ -434,7 +448,7 @@ def test_ctrl_c_says_how_the_box_stands_and_starts_it(used: VirtualBox, tmp_path
     process.stdin.flush()
     until((tmp_path / "flash/next" / CONFIG).exists, lambda: "nothing is sent")
     os.kill(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output) == (130, "")
     assert errors == (
         f"{used.port}: stopped; the box is as it was; provision it again to go on "
@@ -466,6 +480,7 @@ def test_ctrl_c_says_how_the_box_stands_and_starts_it(used: VirtualBox, tmp_path
         ({"station": "host:mqtt"}, "", "port: is not a whole number"),
         ({"data": None, "handover": "h", "ca": __file__}, "", "is no certificate of a station's"),
         ({"board": "esp32"}, "", "esp32"),
+        ({"database": "sqlite:///none"}, "", "data: has no authority; name the data folder"),
     ],
 )
 def test_a_wrong_wish_is_told_before_the_box_is_touched(
@@ -484,6 +499,7 @@ def test_a_wrong_wish_is_told_before_the_box_is_touched(
     [
         ({"wifi": None}, "--wifi SSID, or --no-wifi"),
         ({"data": None}, "--data DIR for a station here, else --handover FILE"),
+        ({"data": None, "handover": "h", "database": "sqlite://"}, "--database goes with --data"),
         ({"station": None}, "--wifi and --station go together"),
         ({"ca": "ca.pem"}, "--ca is for --wifi with --handover"),
         ({"limit_day": 60}, "--limit-day and --limit-night go together"),

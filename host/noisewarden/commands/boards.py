@@ -10,9 +10,13 @@ import click
 from noisewarden import boards
 
 
-@click.command(name="boards")
+@click.command(
+    name="boards", short_help="List the boards, show how one is wired, check a board file."
+)
 @click.argument("name", required=False)
-@click.option("--check", "file", type=click.Path(path_type=Path), help="Check a board file.")
+@click.option(
+    "--check", "file", type=click.Path(path_type=Path), metavar="FILE", help="Check a board file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, file: Path | None, as_json: bool) -> None:
     """List the boards, show how NAME is wired, or check a board file of your own.

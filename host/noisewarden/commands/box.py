@@ -23,7 +23,7 @@ from noisewarden.virtual.sources import Source
 from noisewarden.virtual.supervisor import Event, VirtualBox
 
 
-@click.command()
+@click.command(short_help="One virtual box by itself, with a serial port of its own.")
 @click.option("--wav", type=click.Path(path_type=Path), metavar="FILE", help="Play a recording.")
 @click.option("--scene", metavar="NAME", help="Play a scene: square, night, building, rain.")
 @click.option(
@@ -56,7 +56,8 @@ def command(
     """One virtual box: the firmware of a real one, with a serial port of its own.
 
     Plays the scene `square` unless told otherwise, shows its matrix and lamp here, and can be used
-    like a board on USB from another terminal: its port is printed at the start.
+    like a board on USB from another terminal: its port is printed at the start. Ctrl-C ends it;
+    with --state it goes on from there the next time.
 
     \b
     noisewarden box --scene night

@@ -22,6 +22,7 @@ from noisewarden.bench.meters.calibrator import Calibrator
 from noisewarden.bench.meters.protocol import STANDARD_UNCERTAINTY_DB, Papers
 from noisewarden.bench.references import Reference
 from noisewarden.bench.sitting import Sitting
+from noisewarden.commands import options
 from noisewarden.commands.person import Person
 from noisewarden.console import Console
 from noisewarden.errors import UserError
@@ -52,8 +53,8 @@ class Levels(click.ParamType):
         return levels
 
 
-@click.command()
-@click.option("--port", help="Serial port of the box: /dev/ttyUSB0, COM3 …")
+@click.command(short_help="Calibrate a box against a reference meter, or check it.")
+@click.option("--port", metavar="PORT", help="Serial port of the box: /dev/ttyUSB0, COM3 …")
 @click.option("--typed", "read_off", is_flag=True, help="Reference: you type what a meter shows.")
 @click.option(
     "--log",
@@ -65,7 +66,7 @@ class Levels(click.ParamType):
 @click.option("--gm1356", "usb", is_flag=True, help="Reference: a Benetech GM1356 on USB.")
 @click.option(
     "--calibrator",
-    type=float,
+    type=options.Number(),
     metavar="DB",
     help="Reference of a check: a calibrator, its level as certified, near 94 or 114.",
 )
@@ -74,7 +75,7 @@ class Levels(click.ParamType):
 @click.option("--certificate", default="", metavar="NO", help="Number of its certificate.")
 @click.option(
     "--uncertainty",
-    type=click.FloatRange(0, 5, min_open=True),
+    type=options.Number(0, 5, min_open=True),
     metavar="DB",
     help="Its expanded uncertainty (k = 2), as its certificate states it.",
 )
@@ -92,7 +93,12 @@ class Levels(click.ParamType):
     help="Levels of pink noise, dB(A).",
 )
 @click.option(
-    "--rounds", type=click.IntRange(1, 5), default=2, show_default=True, help="Takes of each."
+    "--rounds",
+    type=options.Whole(1, 5),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Takes of each.",
 )
 @click.option(
     "--certificates",

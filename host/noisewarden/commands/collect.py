@@ -11,6 +11,7 @@ import click
 from noisewarden import records_csv
 from noisewarden.chain import Keys
 from noisewarden.collecting import Collector, Reading
+from noisewarden.commands import options
 from noisewarden.commands.progress import progress
 from noisewarden.console import Console
 from noisewarden.database import Database
@@ -23,24 +24,26 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--port", required=True, help="Serial port of the box: /dev/ttyUSB0, COM3 …")
+@options.port
 @click.option("--data", "folder", type=_FILE, metavar="DIR", help="Data folder of the station.")
+@options.database
 @click.option("--csv", "table", type=_FILE, metavar="FILE", help="A new CSV file.")
 @click.option(
     "--secret",
     type=_FILE,
     metavar="FILE",
     help="The box's secret, 32 bytes or 64 hex digits, to verify that nobody changed a record; a "
-    "station's data folder has the keys of its boxes.",
+    "station has the keys of its boxes.",
 )
 @click.option("--follow", is_flag=True, help="Go on with readings and new records until Ctrl-C.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0), metavar="S", help="Follow for so long only."
+    "--seconds", type=options.Number(min=0), metavar="S", help="Follow for so long only."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line a reading, a summary.")
 def command(
     port: str,
     folder: Path | None,
+    database_url: str | None,
     table: Path | None,
     secret: Path | None,
     follow: bool,
@@ -49,33 +52,43 @@ def command(
 ) -> None:
     """Collect the records of a box on USB.
 
-    Into the store of a station (--data), of which each further collect adds what is new; or into a
-    CSV (--csv), with all records of the box that the store holds, or without a store all that the
-    box holds. Times in it are UTC. With --follow, readings go to FILE-readings.csv beside it.
+    Into the store of a station (--data, or --database once it has moved), to which each further
+    collect adds what is new; or into a CSV (--csv), with all records of the box that the store
+    holds, or without a store all that the box holds. Times in it are UTC. With --follow, readings
+    go to FILE-readings.csv beside it.
 
     The box keeps its records. A clock that is not set, or off by more than 2 s, is set to the time
-    of this computer.
+    of this computer. However it ends, by Ctrl-C too, what has come is kept.
 
     \b
     noisewarden collect --port /dev/ttyUSB0 --data station
+    noisewarden collect --port /dev/ttyUSB0 --database postgresql+psycopg:///noisewarden
     noisewarden collect --port /dev/ttyUSB0 --csv records.csv --follow
     """
-    if not folder and not table:
-        raise click.UsageError("say where to: --data DIR, --csv FILE or both")
+    if not folder and not database_url and not table:
+        raise click.UsageError("say where to: --data DIR or --database URL, --csv FILE or both")
     if seconds is not None and not follow:
         raise click.UsageError("--seconds goes with --follow")
     known = read_secret(secret) if secret else None
     try:
-        _collect(port, folder, table, known, follow, seconds, as_json)
+        with _database(folder, database_url) as database:
+            _collect(port, database, table, known, follow, seconds, as_json)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UserError(f"{table}: cannot be written ({error.strerror}); make room") from None
+        written = table or "the output"
+        raise UserError(f"{written}: cannot be written ({error.strerror}); make room") from None
+
+
+def _database(folder: Path | None, url: str | None) -> Database:
+    if url:
+        return Database(url)
+    return Database.in_folder(folder) if folder else Database.in_memory()
 
 
 def _collect(
     port: str,
-    folder: Path | None,
+    database: Database,
     table: Path | None,
     secret: bytes | None,
     follow: bool,
@@ -83,8 +96,7 @@ def _collect(
     as_json: bool,
 ) -> None:
     with ExitStack() as stack:
-        database = Database.in_folder(folder) if folder else Database.in_memory()
-        store = Store(stack.enter_context(database))
+        store = Store(database)
         register = Register(database)
 
         def keys(box: str) -> Keys:

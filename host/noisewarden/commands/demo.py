@@ -31,15 +31,21 @@ REAL_MOST = 16
 _LOOK_S = 0.25
 
 
-@click.command()
+@click.command(short_help="A square without a board: boxes, their station, its pages.")
 @click.option(
     "--boxes",
-    type=click.IntRange(1, MOST_BOXES),
+    type=options.Whole(1, MOST_BOXES),
     default=3,
     show_default=True,
+    metavar="N",
     help="How many boxes. What this computer cannot run in real time is simulated, and marked.",
 )
-@click.option("--seconds", type=click.FloatRange(min=1), help="How long; without it until Ctrl-C.")
+@click.option(
+    "--seconds",
+    type=options.Number(min=1),
+    metavar="S",
+    help="How long; without it until Ctrl-C.",
+)
 @click.option("--wav", type=click.Path(path_type=Path), metavar="FILE", help="Your recording.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; the link works all the same.")
 @options.sensitivity

@@ -11,12 +11,13 @@ from noisewarden import boards
 from noisewarden.bench.deploy import Deployment, Report
 from noisewarden.bench.manifest import bundle
 from noisewarden.bench.tools import TOOLS
+from noisewarden.commands import options
 from noisewarden.commands.progress import progress
 
 
-@click.command()
-@click.option("--port", required=True, help="Serial port of the box: /dev/ttyUSB0, COM3 …")
-@click.option("--board", "name", required=True, metavar="NAME", help="See noisewarden boards.")
+@click.command(short_help="Bring the firmware onto a board that runs MicroPython.")
+@options.port
+@options.board_there
 @click.option(
     "--tool",
     type=click.Choice(list(TOOLS)),
@@ -29,8 +30,8 @@ def command(port: str, name: str, tool: str, as_json: bool) -> None:
     """Bring the firmware onto a board that runs MicroPython (noisewarden flash puts that there).
 
     Sends only what differs, checks on the box that all of it arrived, and starts the box. However
-    it is interrupted, the box starts a whole version, the old or the new. Its configuration,
-    secret, calibration and journal stay.
+    it is interrupted, by Ctrl-C say, the box starts a whole version, the old or the new. Its
+    configuration, secret, calibration and journal stay.
 
         noisewarden deploy --port /dev/ttyUSB0 --board esp32-devkitc
     """

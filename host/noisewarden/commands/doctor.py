@@ -41,8 +41,12 @@ class AtTheTerminal:
         click.prompt(text, default="", show_default=False, prompt_suffix=" ", err=True)
 
 
-@click.command()
-@click.option("--port", help="Serial port of the box; found by the USB ids of the boards without.")
+@click.command(short_help="Examine a box on USB; each failure comes with its cure.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    help="Serial port of the box; found by the USB ids of the boards without.",
+)
 @click.option(
     "--board",
     "name",
@@ -73,7 +77,8 @@ def command(
     room      clock, memory, flash, journal, calibration, secret
 
     The box is stopped once, and runs again at the end; with `--only sound` it is not stopped. A
-    clock that is not right is set. The spotlight is lit only if you are there to be asked.
+    clock that is not right is set. The spotlight is lit only if you are there to be asked. Ctrl-C
+    says how the box is left. It ends with 1 when a line fails.
 
     \b
     noisewarden doctor

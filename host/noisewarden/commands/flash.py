@@ -10,13 +10,16 @@ import click
 from noisewarden import boards, ports
 from noisewarden.bench import image
 from noisewarden.bench.flash import AS_IT_WAS, WRITTEN, Loader
+from noisewarden.commands import options
 from noisewarden.commands.progress import progress
 from noisewarden.errors import UserError
 
 
 @click.command()
-@click.option("--port", help="Serial port of the board; found by its USB id without it.")
-@click.option("--board", "name", required=True, help="Which board it is (see noisewarden boards).")
+@click.option(
+    "--port", metavar="PORT", help="Serial port of the board; found by its USB id without it."
+)
+@options.board_there
 @click.option(
     "--image",
     "file",
@@ -29,7 +32,8 @@ def command(port: str | None, name: str, file: Path | None, as_json: bool) -> No
     """Erase a board and write MicroPython onto it.
 
     Chip, flash size and MAC address are read and compared with the board file before anything is
-    touched. Then ALL THAT IS ON THE BOARD goes, its journal too: collect that first.
+    touched. Then ALL THAT IS ON THE BOARD goes, its journal too: collect that first. Ctrl-C says
+    how the board is left; flash one again that is half written.
 
     \b
     noisewarden flash --board esp32-devkitc

@@ -1,25 +1,57 @@
 """Options that several commands share, and how a person writes their values."""
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from noisewarden.errors import UserError
 from noisewarden.firmware import config as settings
+from noisewarden.urls import tells_password
 
+
+class Number(click.FloatRange):
+    """A number in a range, which NaN is not."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "whole number"
+
+
+port = click.option(
+    "--port", required=True, metavar="PORT", help="Serial port of the box: /dev/ttyUSB0, COM3 …"
+)
+board_there = click.option(
+    "--board",
+    "name",
+    required=True,
+    metavar="NAME",
+    help="Which board is on the port (see noisewarden boards).",
+)
 sensitivity = click.option(
     "--sensitivity",
-    type=click.FloatRange(-60.0, 0.0),
+    type=Number(-60.0, 0.0),
     metavar="DBFS",
     help="What the recording's microphone gives at 94 dB, in dB re a full-scale sine. "
     "Without it -26, that of the virtual microphone: a full-scale sine is 120 dB.",
 )
 limit = click.option(
     "--limit",
-    type=click.IntRange(30, 100),
+    type=Whole(30, 100),
     metavar="DB",
     help="One limit at all hours instead of the box's schedule (70 dB by day, 55 dB by night).",
 )
@@ -44,6 +76,28 @@ state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Where the box keeps its flash, and so its journal; a folder that vanishes without it.",
+)
+
+
+def without_password(
+    context: click.Context, option: click.Parameter, url: str | None
+) -> str | None:
+    """The URL; wrong use when it brings a password where every user of the computer reads it."""
+    typed = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    if typed and url and tells_password(url):
+        raise click.UsageError(
+            f"{option.opts[0]}: its password would stand in every list of processes"
+        )
+    return url
+
+
+database = click.option(
+    "--database",
+    "database_url",
+    callback=without_password,
+    metavar="URL",
+    help="The station's database, when it is not in its data folder: "
+    "postgresql+psycopg://USER@HOST/NAME (password in ~/.pgpass).",
 )
 
 
@@ -79,7 +133,7 @@ def read_config(path: Path | None, limit_db: int | None) -> dict[str, Any]:
             raise UserError(f"{path}: is not JSON ({error}); correct it there") from None
         problems = settings.problems(config)
         if problems:
-            raise UserError(f"{path}: " + "; ".join(problems))
+            raise UserError(f"{path}: " + "; ".join(problems) + "; correct it there")
     if limit_db is not None:
         whole_day = {"days": "1234567", "from": "00:00", "to": "00:00", "limit": limit_db}
         config = config | {"schedule": {"rows": [whole_day], "exceptions": []}}

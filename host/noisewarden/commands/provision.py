@@ -1,9 +1,11 @@
 """`noisewarden provision`: a box becomes one of a station, and gets its label."""
 
+import getpass
 import json
 import secrets
 import sys
 import time
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +17,7 @@ from noisewarden import boards
 from noisewarden.bench.label import Label
 from noisewarden.bench.provision import Provisioning, Wishes
 from noisewarden.bench.tools import TOOLS, Unreachable
-from noisewarden.commands.options import read_config
+from noisewarden.commands import options
 from noisewarden.commands.progress import progress
 from noisewarden.database import Database
 from noisewarden.errors import UserError
@@ -23,20 +25,26 @@ from noisewarden.firmware import config as settings
 from noisewarden.firmware import uplink, wire
 from noisewarden.register import Register, Registration, write_handover
 from noisewarden.schema import records
-from noisewarden.station.authority import Authority, read_ca
+from noisewarden.station.authority import FOLDER, Authority, read_ca
 
 _PATH = click.Path(path_type=Path)
-_LIMIT = click.IntRange(30, 100)
+_LIMIT = options.Whole(30, 100)
 
 
-@click.command()
-@click.option("--port", required=True, help="Serial port of the box: /dev/ttyUSB0, COM3 …")
-@click.option("--board", "name", required=True, metavar="NAME", help="See noisewarden boards.")
+@click.command(short_help="Make a box one of a station: name, limits, WiFi, secret.")
+@options.port
+@options.board_there
 @click.option("--box", "box", required=True, metavar="ID", help="Its id: 1 to 32 of a-z, 0-9, -.")
 @click.option("--place", required=True, help="Where it hangs, in at most 60 characters.")
-@click.option("--zone", help="Its time zone as POSIX has it; CST-8, that of China, without it.")
-@click.option("--limit-day", type=_LIMIT, metavar="DB", help="Limit 06:00 to 22:00.")
-@click.option("--limit-night", type=_LIMIT, metavar="DB", help="Limit 22:00 to 06:00.")
+@click.option(
+    "--zone", metavar="TZ", help="Its time zone as POSIX has it; CST-8, that of China, without it."
+)
+@click.option(
+    "--limit-day", type=_LIMIT, metavar="DB", help="Limit 06:00 to 22:00; a new box has 70."
+)
+@click.option(
+    "--limit-night", type=_LIMIT, metavar="DB", help="Limit 22:00 to 06:00; a new box has 55."
+)
 @click.option(
     "--config",
     "config_path",
@@ -64,8 +72,9 @@ _LIMIT = click.IntRange(30, 100)
     metavar="DIR",
     help="Data folder of the station, when it is on this computer.",
 )
+@options.database
 @click.option(
-    "--ca", type=_PATH, metavar="FILE", help="The authority of a station that is elsewhere."
+    "--ca", type=_PATH, metavar="FILE", help="The ca.pem of a station that is elsewhere."
 )
 @click.option(
     "--handover", type=_PATH, metavar="FILE", help="A new file for a station that is elsewhere."
@@ -102,6 +111,7 @@ def command(
     no_wifi: bool,
     station: str | None,
     folder: Path | None,
+    database_url: str | None,
     ca: Path | None,
     handover: Path | None,
     replace: bool,
@@ -126,6 +136,8 @@ def command(
     noisewarden provision --port /dev/ttyUSB0 --board esp32-devkitc --box bagu-east-01 \\
         --place "Bagu Square, lamp post 3" --wifi Square --station 192.168.1.20 --data station
 
+    A station that has moved to PostgreSQL wants its --database beside --data, as serve does.
+
     With the station elsewhere, bring its authority/ca.pem here as --ca, and the file of --handover
     there. That file holds keys: carry it on a stick, and remove it afterwards.
     """
@@ -134,6 +146,8 @@ def command(
         raise click.UsageError("say --wifi SSID, or --no-wifi")
     if bool(folder) == bool(handover):
         raise click.UsageError("say --data DIR for a station here, else --handover FILE")
+    if database_url and not folder:
+        raise click.UsageError("--database goes with --data, where the station's authority is")
     if bool(ssid) != bool(station):
         raise click.UsageError("--wifi and --station go together")
     if bool(ca) != bool(ssid and handover):
@@ -143,13 +157,17 @@ def command(
     boards.load(name)
     config = _config(box, place, zone, limit_day, limit_night, config_path)
     authority = read_ca(ca) if ca else None
+    if folder and database_url and not (folder / FOLDER).is_dir():
+        raise UserError(
+            f"{folder}: has no {FOLDER}; name the data folder that the station is started with"
+        )
     if handover and (handover.exists() or not handover.parent.is_dir()):
         raise UserError(f"{handover}: is no new file in a folder that is there; name one")
     network = _network(ssid, station, wifi_password_file) if ssid and station else None
     secret = secrets.token_bytes(wire.SECRET_BYTES)
 
     with ExitStack() as stack:
-        database = stack.enter_context(Database.in_folder(folder)) if folder else None
+        database = stack.enter_context(_database(folder, database_url)) if folder else None
         if folder and network:
             authority = Authority.in_folder(folder).ca_der
         newest = _newest(database, box) if database else 0
@@ -199,6 +217,10 @@ def command(
     click.echo(json.dumps(report) if as_json else _told(report))
 
 
+def _database(folder: Path, url: str | None) -> Database:
+    return Database(url) if url else Database.in_folder(folder)
+
+
 def _config(
     box: str,
     place: str,
@@ -208,7 +230,7 @@ def _config(
     path: Path | None,
 ) -> dict[str, Any]:
     """The keys of config.json that were asked for; UserError with every wrong one."""
-    config = read_config(path, None) | {"box": box, "place": place}
+    config = options.read_config(path, None) | {"box": box, "place": place}
     if zone:
         config["zone"] = zone
     if limit_day is not None:
@@ -242,7 +264,16 @@ def _network(ssid: str, station: str, password_file: IO[bytes] | None) -> dict[s
 def _password(ssid: str, file: IO[bytes] | None) -> str:
     if file is None:
         asked = f"Password of {ssid} (Enter when it has none)"
-        return click.prompt(asked, default="", hide_input=True, show_default=False, err=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            try:
+                return click.prompt(
+                    asked, default="", hide_input=True, show_default=False, err=True
+                )
+            except getpass.GetPassWarning:
+                raise click.UsageError(
+                    "--wifi: no terminal to ask its password at; give --wifi-password-file"
+                ) from None
     # What is not ASCII becomes what is no password either.
     return file.readline().decode("ascii", errors="replace").rstrip("\r\n")
 

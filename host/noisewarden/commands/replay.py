@@ -19,7 +19,7 @@ from noisewarden.virtual.replay import Replay, virtual_board
 _HEAD = "   time  LAeq   LAFmax LCpeak limit  shown  stage      lamp  flags"
 
 
-@click.command()
+@click.command(short_help="What a box would have made of a recording, second by second.")
 @click.argument("recording", metavar="FILE.wav", type=click.Path(path_type=Path))
 @options.limit
 @options.sensitivity

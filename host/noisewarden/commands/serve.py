@@ -3,15 +3,13 @@
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
-from click.core import ParameterSource
 
+from noisewarden.commands import options
 from noisewarden.station.records_only import take_records
 from noisewarden.station.serving import Address, Options, Running, serve
 
@@ -28,19 +26,6 @@ class HostPort(click.ParamType):
         if not colon or not port.isdecimal() or int(port) > 65535:
             raise click.BadParameter(f"{value}: is not HOST:PORT, such as 127.0.0.1:8080")
         return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _without_password(
-    context: click.Context, option: click.Parameter, url: str | None
-) -> str | None:
-    """The URL; wrong use when it brings a password where every user of the computer reads it."""
-    typed = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-    with suppress(ValueError):  # of a URL that is none, which is told later
-        if typed and url and urlsplit(url).password:
-            raise click.UsageError(
-                f"{option.opts[0]}: its password would stand in every list of processes"
-            )
-    return url
 
 
 @click.command()
@@ -70,7 +55,7 @@ def _without_password(
 @click.option(
     "--broker",
     envvar="NOISEWARDEN_BROKER",
-    callback=_without_password,
+    callback=options.without_password,
     metavar="URL",
     help="Another MQTT broker instead. mqtt://127.0.0.1:PORT is a Mosquitto that goes by files in "
     "the data folder; for any other mqtts://USER:PASSWORD@HOST:PORT, in the environment alone, as "
@@ -82,12 +67,7 @@ def _without_password(
     metavar="FILE",
     help="PEM of that broker's authority, when the system does not trust it.",
 )
-@click.option(
-    "--database",
-    callback=_without_password,
-    metavar="URL",
-    help="Another database: postgresql+psycopg://USER@HOST/NAME (password in ~/.pgpass).",
-)
+@options.database
 @click.option("--serial", multiple=True, metavar="PORT", help="A box on USB; can be given again.")
 @click.option("--lan", is_flag=True, help="Pages for other computers too, then by HTTPS.")
 @click.option(
@@ -102,7 +82,7 @@ def command(
     mqtt: Address,
     broker: str | None,
     broker_ca: Path | None,
-    database: str | None,
+    database_url: str | None,
     serial: tuple[str, ...],
     lan: bool,
     records_only: bool,
@@ -111,7 +91,8 @@ def command(
 
     The first start prints a link that works once and makes the first administrator. Pages are for
     this computer alone; with --lan for others too, by HTTPS with a certificate of the station's
-    own authority (station/authority/ca.pem, to be trusted on those computers).
+    own authority (station/authority/ca.pem, to be trusted on those computers). Ctrl-C ends it in
+    good order.
 
     \b
     noisewarden serve
@@ -127,14 +108,14 @@ def command(
     /usr/sbin/mosquitto -c station/mosquitto/mosquitto.conf
     """
     if records_only:
-        if not broker or not database or database.startswith("sqlite"):
+        if not broker or not database_url or database_url.startswith("sqlite"):
             raise click.UsageError(
                 "--records-only goes with --broker and --database of PostgreSQL, which the "
                 "station itself was started with"
             )
         if http or serial or lan:
             raise click.UsageError("--records-only has no pages and no boxes on USB")
-        work = partial(take_records, folder, broker, broker_ca, database, _tell_broker)
+        work = partial(take_records, folder, broker, broker_ca, database_url, _tell_broker)
         return asyncio.run(_run(work))
     if http is None:
         http = ("", 8443) if lan else ("127.0.0.1", 8080)
@@ -142,8 +123,8 @@ def command(
         raise click.UsageError("--http: pages leave this computer with --lan only")
     if broker_ca and not broker:
         raise click.UsageError("--broker-ca goes with --broker")
-    options = Options(folder, http, mqtt, broker, broker_ca, database, serial, lan)
-    return asyncio.run(_run(partial(serve, options, _tell)))
+    wishes = Options(folder, http, mqtt, broker, broker_ca, database_url, serial, lan)
+    return asyncio.run(_run(partial(serve, wishes, _tell)))
 
 
 async def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
