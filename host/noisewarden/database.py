@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from noisewarden import migrations
 from noisewarden.errors import UserError
 
 FILE = "station.sqlite"
+MOVED = "station.sqlite.moved"
+"""What it is called once a server has its rows (`moving`)."""
+_PRIVATE = 0o600
+"""The keys of boxes are in it."""
 WAIT_S = 30
 """For another process that writes."""
 
@@ -25,9 +29,11 @@ _CURES = (
     ("disk is full", "make room on the disk"),
     ("disk I/O", "make room on the disk, and check who may write there"),
     ("No space left", "make room on the disk of the database"),
+    ("not a database", "bring it back from a backup, or name another"),
     ("locked", "close the other program that uses it"),
     ("does not exist", "create it, or correct its URL"),
     ("authentication", "correct the user, or ~/.pgpass, which keeps the password"),
+    ("resolve host", "correct the host in its URL"),
     ("connection", "start the database, or correct its URL"),
 )
 
@@ -53,9 +59,12 @@ class Database:
             self._engine = sql.create_engine(
                 self._url, hide_parameters=True, **_options(self._url)
             )
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
             raise UserError(f"no database has such a URL; write it as {_FORMS}") from None
         if self._engine.dialect.name == "sqlite":
+            if not _in_memory(self._url):
+                with suppress(OSError):  # SQLite says why it cannot
+                    Path(self._url.database or "").touch(mode=_PRIVATE)
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(writes=True)
@@ -64,11 +73,19 @@ class Database:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Database":
-        """That of a station's data folder, made when it is not there; readable by its owner."""
+        """That of a station's data folder, made when it is not there; readable by its owner.
+
+        UserError when it has moved: a second one beside it would take in what the first should.
+        """
+        if (folder / MOVED).exists():
+            raise UserError(
+                f"{folder}: its database is on a server now; name that by --database, or give "
+                f"{MOVED} its old name again to go back"
+            )
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / FILE).touch()
-            (folder / FILE).chmod(0o600)  # the keys of boxes are in it
+            (folder / FILE).chmod(_PRIVATE)
         except OSError as error:
             raise UserError(
                 f"{folder}: is no folder to write to ({error.strerror}); name another"
@@ -129,10 +146,14 @@ def _options(url: sql.URL) -> dict[str, Any]:
         # A connection that a restarted database has cut is made anew.
         return {"pool_pre_ping": True, "connect_args": {"connect_timeout": WAIT_S}}
     own = {"connect_args": {"timeout": WAIT_S, "check_same_thread": False}}
-    if url.database in (None, "", ":memory:"):
+    if _in_memory(url):
         # Each connection would be a database of its own.
         own |= {"poolclass": sql.QueuePool, "pool_size": 1, "max_overflow": 0}
     return own
+
+
+def _in_memory(url: sql.URL) -> bool:
+    return url.database in (None, "", ":memory:")
 
 
 def _make_durable(connection: Any, _: object) -> None:

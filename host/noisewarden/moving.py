@@ -2,7 +2,8 @@
 
     python -m noisewarden.moving station postgresql+psycopg://station@localhost/noisewarden
 
-Stop the station first. What is in the data folder stays there as it is.
+Stop the station first. Its database in the data folder stays, renamed, so that nothing goes on in
+it.
 """
 
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from noisewarden.database import FILE, Database
+from noisewarden.database import FILE, MOVED, Database
 from noisewarden.errors import UserError
 from noisewarden.schema import metadata
 from noisewarden.urls import tells_password
@@ -59,6 +60,7 @@ def main(folder: str, url: str) -> None:
     with Database.in_folder(Path(folder)) as source, Database(url) as target:
         for table, rows in move(source, target).items():
             print(f"{table:14} {rows}")
+    file.rename(file.with_name(MOVED))
 
 
 def _run(words: list[str]) -> tuple[int, str]:

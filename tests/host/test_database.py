@@ -190,6 +190,8 @@ def test_a_database_in_memory_is_one_for_all_threads():
     [
         ("nonsense", "no database has such a URL; write it as postgresql"),
         ("oracular://host/name", "no database has such a URL"),
+        ("postgresql+psycopg://user:pass@host:port/name", "no database has such a URL"),
+        ("postgresql+psycopg://user@nowhere.invalid/name", "correct the host in its URL"),
         ("postgresql+psycopg://user:pass@127.0.0.1:1/name", "start the database, or correct"),
         ("postgresql+psycopg://user@/name?host=/nowhere", "start the database, or correct"),
     ],
@@ -227,3 +229,8 @@ def test_a_power_of_ten_is_known_on_every_build(database):
     with database.reading() as connection:
         ten = sql.select(sql.func.power(10.0, 1.5))
         assert connection.scalar(ten) == pytest.approx(31.6228, abs=1e-4)
+
+
+def test_a_database_that_is_named_by_its_url_is_its_owners_alone(tmp_path):
+    with Database(f"sqlite:///{tmp_path / 'named.sqlite'}"):
+        assert (tmp_path / "named.sqlite").stat().st_mode & 0o777 == 0o600

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sql
 from host.fakebox import BOX, KEY, Journal
 from host.station_parts import add_boot, add_minute, add_stage, arrivals, station
-from noisewarden.database import Database
+from noisewarden.database import FILE, MOVED, Database
+from noisewarden.errors import UserError
 from noisewarden.register import Register
 from noisewarden.schema import metadata
 from noisewarden.station.audit import Audit
@@ -54,16 +55,20 @@ def test_every_row_is_carried_over_and_the_station_goes_on(folder, postgresql_ur
     moved = run(folder, postgresql_url.render_as_string())
     assert moved.returncode == 0, moved.stderr
     assert "records        31\n" in moved.stdout
-    with Database.in_folder(folder) as before, Database(postgresql_url) as after:
+    file = sql.URL.create("sqlite", database=str(folder / MOVED))
+    with Database(file) as before, Database(postgresql_url) as after:
         assert rows(after) == rows(before)
         assert Store(after).chain(BOX) == {"verified": 31, "broken": 0, "unverified": 0}
         assert Register(after).next_counter(BOX) == 1
         (incident,) = Incidents(after).list()
         Incidents(after).intervene(incident["id"], 1, "note", "seen")
         assert Incidents(after).get(incident["id"])["interventions"][-1]["note"] == "seen"
+    with pytest.raises(UserError, match="name that by --database"):
+        Database.in_folder(folder)
+    (folder / MOVED).rename(folder / FILE)
     again = run(folder, postgresql_url.render_as_string())
     assert again.returncode == 1 and again.stderr.count("\n") == 1
-    assert "has rows there already" in again.stderr
+    assert "has rows there already" in again.stderr and (folder / FILE).exists()
 
 
 def test_a_station_that_runs_is_not_moved(folder, tmp_path):

@@ -83,7 +83,6 @@ def test_a_station_moves_to_postgresql(station, tmp_path, postgresql):
     postgresql.run("CREATE DATABASE noisewarden")
     move, serve = commands("## 9.")
     run(move, tmp_path, **server)
-    (tmp_path / "station" / "station.sqlite").unlink()
     options = shlex.split(serve)[2:]
     with Serving(tmp_path / "station", *options, env=os.environ | server) as moved:
         is_as_it_was(moved)
