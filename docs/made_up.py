@@ -109,6 +109,19 @@ class MadeUpBox:
         cause = {"cause": "power", "firmware": "0.1.0", "micropython": "1.28.0"}
         self._box.record("boot", **cause, board="esp32-s3-devkitc-1")
 
+    def calibrate(self, date: str, expires: str) -> None:
+        """A technician has been there with a reference meter; dates as YYYY-MM-DD."""
+        self._box.record(
+            "calibration",
+            offset_mdb=-420,
+            uncertainty_mdb=900,
+            date=date,
+            expires=expires,
+            meter="Class 1 meter, no. 0417",
+            certificate="0417-2026",
+            by="bench",
+        )
+
     def live(self, levels: Levels, marks: int = 0) -> None:
         """So many seconds more; of a level that is NaN, without one. `marks`: flags of all."""
         for level in levels:

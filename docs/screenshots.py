@@ -37,7 +37,7 @@ from served import Served  # noqa: E402
 
 SQUARE = {"width": 1440, "height": 858}
 BOX = {"width": 1366, "height": 1180}
-INCIDENT = {"width": 1366, "height": 990}
+INCIDENT = {"width": 1366, "height": 1160}
 PHONE = {"width": 390, "height": 844}
 _SCALE = 1.5
 _QUALITY = 82
@@ -93,6 +93,8 @@ QUIET_DAY = ((0, 42), (6, 46), (8, 55), (12, 54), (18, 56), (21, 51), (24, 43))
 BUSY_DAY = ((0, 45), (6, 50), (8, 58), (18, 60), (21, 60), (22, 50), (24, 46))
 
 DAY_S = 86_400
+CALIBRATED_DAYS = 200
+"""So long is the calibration valid yet."""
 _AHEAD_S = 600
 """So long may the taking of pictures last."""
 
@@ -110,6 +112,10 @@ class Town:
         self.zone = f"CST{-east_h}"
         self.browser_zone = f"Etc/GMT{-east_h:+}"
         self.yesterday_s = (self.now_s + 3600 * east_h) // DAY_S * DAY_S - 3600 * east_h - DAY_S
+        self._calibration = [
+            str(datetime.fromtimestamp(self.now_s + days * DAY_S, UTC).date())
+            for days in (-165, CALIBRATED_DAYS)
+        ]
         self.boxes = {EAST: self._east()}
         self._next = {EAST: self._levels_ahead}
         an_hour_s = self.now_s - 3600
@@ -125,6 +131,7 @@ class Town:
             if box == SCHOOL:
                 levels[3600 - 900 :] = float("nan")
             made.start(an_hour_s)
+            made.calibrate(*self._calibration)
             made.live(levels[:3600])
             self.boxes[box], self._next[box] = made, iter(levels[3600:])
 
@@ -142,6 +149,7 @@ class Town:
         louder(levels, until_s - 130, 130 + _AHEAD_S, 75.5)
         made = self._made(EAST, 1)
         made.start(self.yesterday_s)
+        made.calibrate(*self._calibration)
         made.live(levels[: _s(11, 5)])
         made.start(self.yesterday_s + _s(11, 52))
         made.live(levels[_s(11, 52) : _s(16, 10)])
@@ -226,7 +234,7 @@ def _state(made: MadeUpBox, town: Town) -> dict[str, Any]:
         "board": "esp32-s3-devkitc-1",
         "reset": "power",
         "uptime_s": 3600,
-        "calibrated_until": town.now_s + 200 * DAY_S,
+        "calibrated_until": town.now_s + CALIBRATED_DAYS * DAY_S,
         "signal": -61,
         "outages": 0,
         "heap_free": 41_216,

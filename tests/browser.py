@@ -7,11 +7,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served import PASSWORD, Served
 
 WIDE = {"width": 1366, "height": 768}
 PHONE = {"width": 360, "height": 740}
+PATIENCE_MS = 120_000
+"""A machine may have much else to do."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def page_of(browser: Browser, served: Served, **context: Any) -> Iterator[Page]:
     options = {"locale": "en-GB", "viewport": WIDE, "base_url": served.url} | context
     opened = browser.new_context(**options)
     page = opened.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
     hosts: set[str | None] = set()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

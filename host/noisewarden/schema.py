@@ -215,6 +215,8 @@ commands = sql.Table(
 )
 """`status`: asked, sent, done, refused or timed_out. `asked_by` is a person, None the station."""
 
+sql.Index("commands_of_box", commands.c.box, commands.c.asked_s)
+
 people = sql.Table(
     "people",
     metadata,

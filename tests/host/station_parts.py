@@ -95,10 +95,11 @@ def payloads(entries: list, *, live: bool = True) -> list[dict[str, Any]]:
 
 
 class Line:
-    """A way to boxes that keeps what is sent, and may be cut."""
+    """A way to boxes that keeps what is sent, and may be cut, or tell of nothing that it came."""
 
     def __init__(self) -> None:
         self.cut = False
+        self.confirms = True
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.acks: list[tuple[str, int | None, int, list]] = []
 
@@ -106,6 +107,8 @@ class Line:
         if self.cut:
             raise Unreachable("cut")
         self.commands.append((box, body))
+        if not self.confirms:
+            raise Unreachable("not confirmed")
 
     async def acknowledge(self, box: str, boot: int | None, seq: int, again: list) -> None:
         if self.cut:
@@ -135,7 +138,7 @@ class Station:
         self.ways = Ways()
         self.line = Line()
         self.live = Live(database, monotonic=monotonic)
-        self.incidents = Incidents(database, self.tell, self.live.silent)
+        self.incidents = Incidents(database, self.tell, self.live.calm)
         self.commander = Commander(
             database,
             self.register,

@@ -9,7 +9,7 @@ from host.station_parts import OTHER, STATE, Station, reading, station
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.station.commanding import WITHIN_S
-from noisewarden.station.intake import OFF_FOR_S
+from noisewarden.station.intake import ANSWERS_MOST, OFF_FOR_S
 from noisewarden.station.people import Refused
 from noisewarden.station.requests import ACTIONS
 
@@ -35,8 +35,18 @@ async def settle(parts):
             await asyncio.sleep(0.001)
 
 
+async def taken(parts):
+    """Lets what was heard reach the database."""
+    while parts.intake._tasks:
+        await asyncio.sleep(0.001)
+
+
 def run(work):
     return asyncio.run(work)
+
+
+def refuse():
+    raise UserError("the database refuses")
 
 
 def status(parts, command):
@@ -54,13 +64,14 @@ def test_a_command_is_asked_sent_and_done(parts):
         asked = parts.commander.get(command)
         assert box == BOX and body == {
             "id": command,
+            "counter": 1,
             "action": "spotlight_on",
             "seconds": 20,
             "by": "station",
             "expires": asked["asked_s"] + WITHIN_S,
         }
         parts.hear("result", {"id": command, "outcome": "done", "detail": "lit"})
-        await asyncio.sleep(0.05)
+        await taken(parts)
         return parts.commander.get(command)
 
     done = run(work())
@@ -95,6 +106,22 @@ def test_a_box_that_comes_back_in_time_still_gets_it(parts):
         return command
 
     assert status(parts, run(work())) == "sent"
+
+
+def test_a_box_that_answers_without_end_is_not_kept_in_mind(parts):
+    async def work():
+        listening(parts)
+        command = await parts.commander.ask(BOX, "self_test", {}, ANN)
+        await settle(parts)
+        for n in range(2 * ANSWERS_MOST):
+            parts.hear("result", {"id": str(n), "outcome": "done", "detail": ""})
+        assert len(parts.intake._tasks) == ANSWERS_MOST == parts.intake.counts["dropped"]
+        await taken(parts)
+        parts.hear("result", {"id": command, "outcome": "done", "detail": ""})
+        await taken(parts)
+        return command
+
+    assert status(parts, run(work())) == "done"
 
 
 @pytest.mark.parametrize(
@@ -143,9 +170,80 @@ def test_an_answer_of_another_box_does_not_count(parts):
         await settle(parts)
         assert not await parts.commander.answered(OTHER, command, True, "")
         assert not await parts.commander.answered(BOX, "made-up", True, "")
+        assert status(parts, command) == "sent"
+        parts.clock += WITHIN_S + 1
+        await settle(parts)
+        return command
+
+    assert status(parts, run(work())) == "timed_out"
+
+
+def test_an_answer_that_comes_as_its_time_runs_out_stops_nothing(parts):
+    async def work():
+        listening(parts)
+        late, other = [await parts.commander.ask(BOX, "self_test", {}, ANN) for _ in range(2)]
+        await settle(parts)
+        parts.clock += WITHIN_S + 1
+        answer = asyncio.ensure_future(parts.commander.answered(BOX, other, True, ""))
+        await asyncio.sleep(0)
+        await parts.commander.step()
+        await answer
+        await settle(parts)
+        return late, other
+
+    late, other = run(work())
+    assert (status(parts, late), status(parts, other)) == ("timed_out", "done")
+
+
+def test_a_database_that_refuses_for_a_while_keeps_no_command_waiting(parts, monkeypatch):
+    async def work():
+        listening(parts)
+        command = await parts.commander.ask(BOX, "self_test", {}, ANN)
+        await settle(parts)
+        parts.clock += WITHIN_S + 1
+        with monkeypatch.context() as away:
+            away.setattr(parts.commander, "_transaction", refuse)
+            await settle(parts)
+        assert status(parts, command) == "sent"
+        await settle(parts)
+        return command
+
+    assert status(parts, run(work())) == "timed_out"
+
+
+def test_what_stands_in_the_database_as_asked_is_sent(parts, monkeypatch):
+    """One that refuses right after the row was made must not leave it without an end."""
+
+    async def work():
+        listening(parts)
+        with monkeypatch.context() as away:
+            away.setattr(parts.commander, "_reading", refuse)
+            command = await parts.commander.ask(BOX, "self_test", {}, None)
+        await settle(parts)
         return command
 
     assert status(parts, run(work())) == "sent"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_is_sent_again_has_the_counter_that_it_had(parts, arrived):
+    """Only by that is it had once: a box that restarted has forgotten which ids it answered."""
+
+    async def work():
+        listening(parts)
+        parts.line.cut = not arrived
+        parts.line.confirms = False
+        await parts.commander.ask(BOX, "reboot", {}, ANN)
+        await settle(parts)
+        parts.line.cut, parts.line.confirms = False, True
+        await settle(parts)
+        await parts.commander.ask(BOX, "reboot", {}, ANN)
+        await settle(parts)
+
+    run(work())
+    counters = [body["counter"] for _, body in parts.line.commands]
+    assert list(dict.fromkeys(counters)) == [1, 2]
+    assert (counters.count(1) > 1) is arrived and counters.count(2) == 1
 
 
 def test_the_boxs_journal_answers_when_its_message_was_lost(parts):
@@ -163,7 +261,7 @@ def test_the_boxs_journal_answers_when_its_message_was_lost(parts):
             outcome="refused: the relay must rest",
         )
         await parts.take(list(journal))
-        await asyncio.sleep(0.05)
+        await taken(parts)
         return parts.commander.get(command)
 
     found = run(work())
@@ -230,7 +328,7 @@ def test_a_clock_that_is_unset_or_off_is_set_once(parts, state, of_reading, aske
             if of_reading is not None:
                 parts.clock += OFF_FOR_S / 2
                 parts.hear("reading", reading(**of_reading))
-        await asyncio.sleep(0.05)
+        await taken(parts)
         await settle(parts)
 
     run(work())
@@ -241,7 +339,7 @@ def test_a_box_that_has_started_again_gets_the_time_again(parts):
     async def work():
         for boot in (1, 1, 2):
             parts.hear("state", STATE | {"clock": 0, "boot": boot})
-        await asyncio.sleep(0.05)
+        await taken(parts)
         await settle(parts)
 
     run(work())
@@ -253,7 +351,7 @@ def test_readings_that_are_late_for_a_moment_set_no_clock(parts):
         for late_s in (60, 0, 60, 60, 0, 60):
             parts.clock += OFF_FOR_S / 2
             parts.hear("reading", reading(time=int(time.time()) - 1 - late_s))
-        await asyncio.sleep(0.05)
+        await taken(parts)
         await settle(parts)
 
     run(work())
@@ -273,6 +371,7 @@ def test_readings_that_are_late_for_a_moment_set_no_clock(parts):
         ("set_config", {"config": {"box": OTHER}}, "over USB alone"),
         ("self_test", {"counter": 1}, "no arguments"),
         ("show", {"text": "x", "seconds": 5, "more": "x" * 4000}, "bytes"),
+        ("identify", {"seconds": 5, "more": ["\ud800"]}, "half a character"),
     ],
 )
 def test_what_the_box_would_refuse_is_refused_at_once(parts, action, arguments, words):
@@ -280,6 +379,21 @@ def test_what_the_box_would_refuse_is_refused_at_once(parts, action, arguments, 
         run(parts.commander.ask(BOX, action, arguments, ANN))
     assert "\n" not in str(refusal.value)
     assert parts.commander.recent(BOX) == []
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_it_ends_though_something_is_asked_at_that_moment(parts, turns):
+    async def work():
+        task = asyncio.create_task(parts.commander.run())
+        await asyncio.sleep(0.01)
+        parts.commander._wake.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert done
+
+    run(work())
 
 
 def test_nobody_commands_a_box_that_is_not_admitted(parts):

@@ -1,9 +1,10 @@
 """A limit for a while is an exception of the schedule: it begins now, ends by itself, no more."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from noisewarden.firmware import config as settings
 from noisewarden.station import configurations, local_time, spans
@@ -35,6 +36,18 @@ def test_it_holds_from_this_minute_for_so_long_and_then_all_is_as_it_was(now_s, 
     assert limit_at(made, ends_s) == limit_at(plain, ends_s)
     assert configurations.temporary(made, ends_s) == []
     assert configurations.without_temporary(made, now_s) == plain
+
+
+@pytest.mark.parametrize("minutes", [30, 60])
+def test_a_clock_that_is_set_back_meanwhile_makes_no_day_of_it(minutes):
+    """In New York, ten minutes before 2:00 becomes 1:00."""
+    now_s = int(datetime(2026, 11, 1, 5, 50, tzinfo=UTC).timestamp())
+    plain = settings.merged({"zone": NEW_YORK})
+    made = configurations.with_temporary(plain, 90, minutes, now_s)
+    assert limit_at(made, now_s) == 90
+    over_s = now_s + 60 * minutes + 3600
+    assert limit_at(made, over_s) == limit_at(plain, over_s) != 90
+    assert configurations.temporary(made, over_s) == []
 
 
 @given(moments, lengths, limits, limits)
@@ -88,6 +101,7 @@ def days_of(kind, about, zone="CST-8"):
     return spans.span(local_time.zone(zone), about, kind)
 
 
+@settings_of_hypothesis(deadline=None)  # hundreds of hours are cut
 @given(st.dates(date(2001, 1, 1), date(2098, 12, 31)), st.sampled_from(spans.SPANS))
 def test_spans_follow_each_other_without_a_gap(about, kind):
     for zone in ("CST-8", NEW_YORK, "<+1245>-12:45", "<-12>12"):

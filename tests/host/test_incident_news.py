@@ -108,6 +108,35 @@ def test_loud_again_after_it_was_closed_is_an_alarm(run):
     run(work)
 
 
+@pytest.mark.parametrize("look_first", [True, False])
+def test_what_is_found_as_it_is_told_here_rings_once(run, monkeypatch, look_first):
+    """Between a change of this process and its word there is a moment, and a look has its own."""
+
+    async def work(elsewhere):
+        here: list[tuple[str, dict[str, Any]]] = []
+        elsewhere.other.incidents._tell = lambda *news: here.append(news)
+        elsewhere.stage(REMINDER, ago_s=20)
+        if look_first:
+            await elsewhere.look()
+            elsewhere.news.told(*here.pop())
+        else:
+            elsewhere.news.told(*here.pop())
+            reading = elsewhere.news._reading
+
+            def overtaken():
+                if not here:
+                    elsewhere.stage(SPOTLIGHT, ago_s=10)
+                    elsewhere.news.told(*here[0])
+                return reading()
+
+            monkeypatch.setattr(elsewhere.news, "_reading", overtaken)
+        await elsewhere.look()
+        rung = [each["stage"] for each in elsewhere.told if each["alarm"]]
+        assert rung == ([REMINDER] if look_first else [REMINDER, SPOTLIGHT])
+
+    run(work)
+
+
 def test_what_this_process_has_told_is_not_told_again(run):
     async def work(elsewhere):
         elsewhere.other.incidents._tell = elsewhere.news.told

@@ -5,7 +5,7 @@ import random
 import pytest
 from host.fakebox import BOX, KEY, START_S, Journal
 from host.plans import plans_of
-from host.station_parts import add_boot, add_minute, add_stage, arrivals, station
+from host.station_parts import add_boot, add_minute, add_stage, arrivals, reading, station
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from noisewarden.station import settling
@@ -120,6 +120,19 @@ def test_a_start_calms_what_went_on(parts, now):
     assert older["ended_s"] == START_S + 60 + CLEAR_S and newer["calmed_s"] is None
 
 
+def test_a_clock_that_was_years_ahead_keeps_no_incident_open(parts, now):
+    box = Telling(parts, now)
+    ahead_s = 4 * 365 * 86_400
+    for stage, at_s in ((1, 10), (0, 20)):
+        add_stage(box.journal, stage, at_s=at_s, unix_s=START_S + ahead_s + at_s)
+        box._give(live=True)
+    box.boot(60, boot=2)
+    assert only(parts)["ended_s"] == only(parts)["calmed_s"] + CLEAR_S
+    box.stage(1, 70, boot=2)
+    newer, older = parts.incidents.list()
+    assert older["ended_s"] and newer["opened_s"] == START_S + 70
+
+
 @pytest.mark.parametrize(
     ("late_s", "said_live", "live"),
     [(0, True, True), (60, True, True), (61, True, False), (0, False, False)],
@@ -149,6 +162,39 @@ def test_what_was_not_taken_in_before_a_crash_is_at_the_next_start(parts, now):
     for _ in range(2):
         parts.incidents.advance(BOX)
     assert only(parts)["live"] and alarms(parts) == [1]
+
+
+@pytest.mark.parametrize("body", [bytes((1, 9, 0, 0, 70)) + b"\xff" * 10, b"\x01\x00"])
+def test_a_stage_that_none_can_be_neither_calms_nor_stops_anything(parts, now, body):
+    """Whoever holds a box, or a broker, may write any body: here a stage 9, and one too short."""
+    box = Telling(parts, now)
+    box.stage(2, 10)
+    box.journal.add_body("stage", body, 1, 20_000, START_S + 20)
+    box._give(live=True)
+    box.minute(20 + CLEAR_S)
+    found = only(parts)
+    assert (found["stage"], found["calmed_s"], found["ended_s"]) == (2, None, None)
+    assert [record["seq"] for record in found["course"]] == [2]
+    box.stage(0, 700)
+    assert only(parts)["calmed_s"] == START_S + 700
+
+
+def test_an_incident_whose_first_record_was_made_up_ends(parts, now):
+    """A broker may put one in the place of a true record, which is asked for again."""
+    journal, forged = Journal(), Journal()
+    for made in (journal, forged):
+        add_boot(made, unix_s=START_S, boot=1)
+    add_stage(forged, 1, at_s=10, unix_s=START_S + 10)
+    for minute in range(1, 4):
+        add_minute(journal, at_s=60 * minute, unix_s=START_S + 60 * minute)
+    seq, data, mac, previous = forged[-1]
+    made_up = (seq, data, bytes(len(mac)), previous)
+    parts.store.intake(BOX, arrivals([journal[0], made_up, *journal[2:]]), KEY)
+    parts.incidents.advance(BOX)
+    assert only(parts)["opened_seq"] == seq and only(parts)["ended_s"] is None
+    parts.store.intake(BOX, arrivals(journal), KEY)
+    parts.incidents.advance(BOX)
+    assert (only(parts)["calmed_s"], only(parts)["ended_s"]) == (START_S + 10, START_S + 10)
 
 
 def test_times_that_are_resolved_later_are_put_right(parts, now):
@@ -292,6 +338,26 @@ def test_a_box_that_fell_silent_does_not_keep_an_incident_open(parts, loud):
     refused("loud", parts.incidents.close, number, ANN, "cable cut")
     parts.live.take_availability(BOX, False)
     assert parts.incidents.close(number, ANN, "cable cut")["outcome"] == "cable cut"
+
+
+def test_a_box_that_says_it_is_calm_does_not_keep_an_incident_open(parts, loud):
+    """The record that would say so may never come: its flash was erased, say."""
+    _, number = loud
+    parts.incidents.take(number, ANN)
+    parts.live.take_reading(BOX, reading(stage=1))
+    refused("loud", parts.incidents.close, number, ANN, "they left")
+    parts.live.take_reading(BOX, reading(stage=0, n=13))
+    assert parts.incidents.close(number, ANN, "they left")["outcome"] == "they left"
+
+
+def test_what_was_closed_stays_so_when_the_station_starts_again(parts, loud):
+    """Nor does another process open it, which has not had a record of this box yet."""
+    box, number = loud
+    parts.incidents.take(number, ANN)
+    box.stage(0, 60)
+    parts.incidents.close(number, ANN, "calm again")
+    parts.incidents.advance(BOX)
+    assert only(parts)["closed_by"] == ANN and alarms(parts) == [1]
 
 
 def test_loud_again_after_it_was_closed_calls_someone_again(parts, loud):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import time
 
 import pytest
 from host.fakebox import BOX, KEY, OTHER_KEY, START_S, Journal, journal
@@ -10,6 +11,7 @@ from host.station_parts import (
     OTHER,
     READING,
     STATE,
+    add_boot,
     add_stage,
     admit,
     payloads,
@@ -518,3 +520,86 @@ def test_the_names_of_filters():
         "$share/intake/noisewarden/+/record",
         "noisewarden/+/state",
     ]
+
+
+def stumbling(error):
+    def stumble(*_):
+        raise error
+
+    return stumble
+
+
+def test_an_alarm_is_not_lost_when_the_database_refuses_for_a_moment(parts, monkeypatch):
+    now_s = int(time.time())
+    made = Journal()
+    add_boot(made, unix_s=now_s - 100, boot=1)
+    add_stage(made, 1, at_s=90, unix_s=now_s - 10)
+
+    async def work():
+        with monkeypatch.context() as away:
+            away.setattr(parts.incidents, "advance", stumbling(UserError("the disk is full")))
+            with pytest.raises(UserError):
+                await parts.take(list(made))
+        await parts.step()
+
+    asyncio.run(work())
+    assert [data["alarm"] for event, data in parts.told if event == "incident"] == [True]
+
+
+def test_incidents_that_stumble_over_one_box_do_not_stop_the_others(parts, monkeypatch):
+    monkeypatch.setattr(parts.incidents, "advance", stumbling(IndexError("a stage 9")))
+    asyncio.run(parts.take(journal(5)))
+    assert parts.store.held(BOX) == 6 and parts.intake.committer.counts["failed"] == 1
+
+
+def test_a_quiet_box_takes_no_memory(parts):
+    async def work():
+        await parts.take(journal(200))
+        await parts.take(journal(400)[201:])
+
+    asyncio.run(work())
+    assert len(parts.intake.committer._boxes[BOX].upload._live) < 5
+
+
+def test_what_waited_of_a_box_that_is_revoked_is_counted_off_once(parts):
+    async def work():
+        for payload in payloads(journal(5)):
+            parts.hear("record", payload)
+        step = asyncio.ensure_future(parts.step())
+        await asyncio.sleep(0.001)
+        parts.intake.committer.admit(set(), {})
+        await step
+
+    asyncio.run(work())
+    assert parts.intake.committer.pending == 0
+
+
+def test_a_made_up_record_answers_no_command(parts):
+    async def work():
+        parts.hear("state", STATE)
+        command = await parts.commander.ask(BOX, "self_test", {}, None)
+        made = Journal()
+        made.add(
+            "command", unix_s=START_S, id=command, action="self_test", by="x", outcome="done: "
+        )
+        seq, data, mac, previous = made[0]
+        await parts.take([(seq, data, bytes(len(mac)), previous)])
+        await asyncio.sleep(0.1)
+        return command
+
+    assert parts.commander.get(asyncio.run(work()))["status"] == "asked"
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_it_ends_though_something_comes_at_that_moment(parts, turns):
+    async def work():
+        task = asyncio.create_task(parts.intake.run())
+        await asyncio.sleep(0.01)
+        parts.hear("state", STATE)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert done
+
+    asyncio.run(work())

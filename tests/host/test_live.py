@@ -8,6 +8,7 @@ import pytest
 from host.fakebox import BOX
 from host.station_parts import OTHER, STATE, reading
 from noisewarden.database import Database
+from noisewarden.errors import UserError
 from noisewarden.station import live
 from noisewarden.station.events import BEHIND_MOST
 from noisewarden.station.live import NO_CONNECTION, Live
@@ -110,6 +111,50 @@ def test_what_a_box_said_of_itself_outlives_the_station(boxes, database):
     assert again.box(OTHER)["seen_s"] == 0
 
 
+def test_what_the_broker_had_kept_is_no_sign_of_life(boxes, clock):
+    """A broker that died keeps `online` of boxes that are long gone, and their states."""
+    boxes.take_availability(BOX, True, retained=True)
+    boxes.take_state(BOX, STATE, retained=True)
+    assert not boxes.box(BOX)["online"] and boxes.silent(BOX)
+    assert (boxes.box(BOX)["seen_s"], boxes.box(BOX)["state"]) == (0, STATE)
+    boxes.take_reading(BOX, reading())
+    boxes.take_availability(BOX, False, retained=True)  # by WiFi; it is on USB now
+    assert boxes.box(BOX)["online"] and boxes.box(BOX)["reading"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "news"),
+    [
+        ({"boot": 6, "uptime_s": 900}, False),
+        ({"boot": 7, "uptime_s": 50}, False),
+        ({"boot": 7, "uptime_s": 70}, True),
+        ({"boot": 8, "uptime_s": 1}, True),
+    ],
+)
+def test_a_state_that_the_broker_had_kept_counts_when_it_is_newer(boxes, kept, news):
+    """A box may have been on USB since it was kept."""
+    known = STATE | {"boot": 7, "uptime_s": 60}
+    boxes.take_state(BOX, known)
+    boxes.take_state(BOX, STATE | kept, retained=True)
+    assert boxes.box(BOX)["state"] == (STATE | kept if news else known)
+
+
+def test_what_could_not_be_saved_is_saved_later(boxes, database, monkeypatch):
+    def full():
+        raise UserError("station.sqlite: the disk is full; make room")
+
+    async def lived():
+        boxes.take_state(BOX, STATE)
+        with monkeypatch.context() as away:
+            away.setattr(boxes, "_transaction", full)
+            await boxes._save()
+        assert list(boxes.troubles) == ["states"]
+        await boxes._save()
+
+    asyncio.run(lived())
+    assert Live(database).box(BOX)["state"] == STATE and boxes.troubles == {}
+
+
 def test_readers_get_the_readings_of_a_moment_together(boxes, clock):
     async def read():
         async with boxes.subscribe() as reader:
@@ -141,6 +186,23 @@ def test_a_second_that_comes_by_two_ways_counts_once(boxes, clock):
         clock.now += 1
     energy = sum(10 ** ((60 + second) / 10) for second in range(10))
     assert boxes.trend(BOX) == [pytest.approx(10 * math.log10(energy / 10), abs=0.051)]
+
+
+@pytest.mark.parametrize(
+    ("n", "earlier_s", "counts"),
+    [
+        (8, 2, False),
+        (0, -5, True),  # it has started again
+        (8, 4 * 365 * 86_400, True),  # its clock was years ahead, and it has started again
+        (11, 30, True),  # its clock was set back
+    ],
+)
+def test_a_second_that_comes_late_by_another_way_does_not_count(boxes, n, earlier_s, counts):
+    newest = reading(n=10)
+    late = newest | {"n": n, "time": newest["time"] - earlier_s}
+    boxes.take_reading(BOX, newest)
+    boxes.take_reading(BOX, late)
+    assert boxes.box(BOX)["reading"] == (late if counts else newest)
 
 
 def test_a_slow_reader_loses_the_oldest_and_is_told(boxes):

@@ -85,6 +85,14 @@ def test_its_files_are_their_owners_alone_and_the_password_stays(tmp_path, datab
     assert len(password) == 64 and password not in conf.read_text()
 
 
+def test_an_empty_password_is_none(tmp_path, database):
+    """So a power cut may leave a file; whoever is on this computer could log in with it."""
+    Kept(tmp_path, database)
+    (tmp_path / FOLDER / "station.secret").write_text("")
+    Kept(tmp_path, database)
+    assert len(station_url(URL, tmp_path)) > len("mqtt://%24station:@127.0.0.1:1884") + 32
+
+
 def test_over_a_network_the_station_comes_by_tls(tmp_path, database):
     conf = Kept(tmp_path, database, "mqtts://192.0.2.1").keeper.conf.read_text()
     station = conf.partition("# The station\n")[2]

@@ -2,9 +2,11 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import argon2
 import pytest
-from noisewarden.database import FILE, Database
+from noisewarden.database import FILE, Database, DatabaseRefuses
 from noisewarden.station.audit import Audit, By
 from noisewarden.station.people import (
     ADMINISTRATOR,
@@ -42,7 +44,9 @@ def clock():
 
 
 @pytest.fixture
-def people(tmp_path, clock):
+def people(tmp_path, clock, monkeypatch):
+    cheap = partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(argon2, "PasswordHasher", cheap)  # what it costs is not looked at here
     with Database.in_folder(tmp_path) as database:
         yield People(database, Audit(database, clock), clock)
 
@@ -125,7 +129,9 @@ def test_the_station_itself_can_let_an_administrator_in_again(people):
     administer(people)
     link = people.recovery_link("Chief")
     log_in(people, "Chief")  # until it is followed, the old password holds
+    left_open = log_in(people, "Chief")  # by whoever knows the old one
     people.accept(token(link), "", "another seven umbrellas", "here")
+    assert people.sessions.find(left_open, SESSION) is None
     assert refusal(log_in, people, "Chief") == "wrong-password"
     log_in(people, "Chief", "another seven umbrellas")
 
@@ -204,6 +210,27 @@ def test_a_quiet_session_ends_and_one_that_is_used_does_not(people, clock):
         clock.now_s += IDLE_S / 2
         assert people.sessions.find(used, SESSION)
     assert people.sessions.find(quiet, SESSION) is None
+
+
+def test_a_database_that_takes_nothing_lets_people_look_on(people, clock, monkeypatch):
+    """On a full disk the live pages are all that is left."""
+    open_account(people)
+    session = log_in(people)
+    clock.now_s += IDLE_S / 2
+
+    def full():
+        raise DatabaseRefuses("station.sqlite: the database refuses (disk is full); make room")
+
+    monkeypatch.setattr(people.sessions, "_transaction", full)
+    found = people.sessions.find(session, SESSION)
+    assert found and found.name == "Li Ming"
+
+
+def test_a_changed_password_ends_the_link_that_would_change_it_again(people):
+    administer(people)
+    link = people.recovery_link("Chief")
+    people.change_password(BY, 1, PASSWORD, "another seven umbrellas")
+    assert refusal(people.invited, token(link)) == "link-used"
 
 
 def test_no_session_outlives_a_shift(people, clock):

@@ -20,6 +20,8 @@ A, B = "bagu-east-01", "bagu-west-02"
 PASSWORDS = {A: "a1" * 32, B: "b2" * 32}
 NOTHING_WITHIN_S = 0.4
 NOT_AUTHORISED = 5
+BUSY_S = 10
+"""That a machine with much else to do is late."""
 
 
 @pytest.fixture(params=brokers.KINDS)
@@ -225,8 +227,9 @@ def test_what_was_sent_just_before_the_end_arrives_and_the_will_only_without_far
     sent = [Message(topic(A, "result"), b"%d" % number, 1) for number in range(20)]
     box.send(b"".join([publish(each, 1 + int(each.payload)) for each in sent] + farewell))
     box.socket.shutdown(socket.SHUT_WR)
-    came = list(iter(lambda: listener.message(NOTHING_WITHIN_S), None))
-    assert came == sent + ([] if farewell else [will_of()._replace(retained=False)])
+    wanted = sent + ([] if farewell else [will_of()._replace(retained=False)])
+    assert [listener.message() for _ in wanted] == wanted
+    assert listener.message(NOTHING_WITHIN_S) is None
 
 
 @pytest.mark.parametrize("elsewhere", [topic(B, "availability"), topic(A, "command")])
@@ -247,8 +250,10 @@ def test_a_box_that_comes_back_ends_its_old_connection_and_stays_online(open_):
     new = open_.box(A, topic(A, "command"), will=will_of())
     new.publish(ONLINE)
     assert old.is_cut()
-    said = [message.payload for message in iter(lambda: listener.message(NOTHING_WITHIN_S), None)]
-    assert said == [b"online", b"offline", b"online"]
+    for said in (b"online", b"offline", b"online"):
+        message = listener.message()
+        assert message and message.payload == said
+    assert listener.message(NOTHING_WITHIN_S) is None
     open_.station().publish(Message(topic(A, "command"), b"lamp", 1))
     assert new.message() == Message(topic(A, "command"), b"lamp", 1)
 
@@ -257,9 +262,9 @@ def test_a_silent_box_is_offline_after_one_and_a_half_times_its_keep_alive(open_
     listener = open_.station(topic(A, "availability"))
     start = time.monotonic()
     box = open_.box(will=will_of(), keep_alive_s=2)
-    assert listener.message(10) == will_of()._replace(retained=False)
+    assert listener.message() == will_of()._replace(retained=False)
     # Mosquitto looks every 5 s.
-    assert 2.9 < time.monotonic() - start < 3 + 6
+    assert 2.9 < time.monotonic() - start < 3 + 6 + BUSY_S
     assert box.is_cut()
 
 
@@ -297,6 +302,7 @@ def test_qos_2_ends_the_connection(open_):
     assert listener.message(NOTHING_WITHIN_S) is None
 
 
+@pytest.mark.timed
 def test_a_revoked_box_is_out_within_a_second_and_the_others_stay(broker, open_):
     revoked, other = open_.box(A), open_.box(B)
     broker.revoke(A)
@@ -365,9 +371,14 @@ def test_a_shared_subscription_shares_with_mosquitto_and_is_refused_by_the_guard
     assert one.subscribe(shared) == two.subscribe(shared) == [1]
     payloads = [bytes((number,)) for number in range(20)]
     open_.box().publish(*(Message(topic(A, "record"), each, 1) for each in payloads))
-    shares = [
-        [message.payload for message in iter(lambda c=c: c.message(NOTHING_WITHIN_S), None)]
-        for c in (one, two)
-    ]
+    shares: list[list[bytes]] = [[], []]
+
+    def all_came() -> bool:
+        for share, client in zip(shares, (one, two), strict=True):
+            while message := client.message(NOTHING_WITHIN_S):
+                share.append(message.payload)
+        return sum(map(len, shares)) >= len(payloads)
+
+    brokers.until(all_came, "not all came")
     assert sorted(shares[0] + shares[1]) == payloads
     assert all(shares)

@@ -17,6 +17,7 @@ from brokers import Guarded, until
 from hypothesis import given, settings
 from mqtt_raw import Client, Message, connect, publish, station
 from noisewarden.errors import UserError
+from noisewarden.station import broker as broker_module
 from noisewarden.station import guard
 from noisewarden.station.broker import Broker
 from noisewarden.station.rights import STATION
@@ -24,7 +25,8 @@ from noisewarden.station.rights import STATION
 A, B = "bagu-east-01", "bagu-west-02"
 PASSWORDS = {A: "a1" * 32, B: "b2" * 32}
 COMMAND = "noisewarden/{}/command"
-FUZZED = 10_000
+FUZZED = 2_000
+"""Of each kind; tests/system/test_no_one_in.py has the ten thousand, at the door of boxes."""
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_who_does_not_connect_in_time_is_dropped(broker, monkeypatch, encrypted,
         start = time.monotonic()
         client.send(begun)
         assert client.is_cut()
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 5
     until(lambda: is_empty(broker), "something is left")
 
 
@@ -113,6 +115,30 @@ def test_who_is_gone_right_after_its_login_leaves_nothing_behind(broker):
     box(broker).socket.close()
 
 
+def test_a_register_that_cannot_answer_for_hours_is_one_line_of_the_log(
+    broker, monkeypatch, caplog
+):
+    looks = []
+
+    def away() -> set[str]:
+        looks.append(True)
+        raise UserError("station.sqlite: is gone; bring it back")
+
+    monkeypatch.setattr(broker_module, "_LOOK_FOR_REVOKED_EVERY_S", 0.01)
+    monkeypatch.setattr(broker.boxes, "admitted", away)
+    until(lambda: len(looks) > 5, "it does not look")
+    assert [record.message for record in caplog.records].count(
+        "who is revoked cannot be told: station.sqlite: is gone; bring it back"
+    ) == 1
+
+
+def test_what_goes_to_a_box_waits_for_no_acknowledgement_of_tcp(broker):
+    with box(broker):
+        until(lambda: A in broker.broker.connected, "it does not come in")
+        found = broker.broker._router.connections[A]._writer.get_extra_info("socket")
+        assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_tls_connection_has_a_small_buffer(broker):
     """The name in asyncio that the broker sets is no documented one."""
     with box(broker):
@@ -136,7 +162,7 @@ def test_a_client_that_does_not_read_is_cut_and_holds_up_nobody(broker):
             assert sent < most
         assert sent > guard.UNSENT_MOST_BYTES // len(big.payload)
         sender.publish(Message(COMMAND.format(B), b"lamp", 1))
-        assert quick.message(1) == Message(COMMAND.format(B), b"lamp", 1)
+        assert quick.message() == Message(COMMAND.format(B), b"lamp", 1)
 
 
 def test_readings_are_dropped_for_a_station_that_does_not_read(broker):
@@ -146,7 +172,7 @@ def test_readings_are_dropped_for_a_station_that_does_not_read(broker):
         connection = broker.broker._router.connections[STATION]
         # The boxes are slowed before that: their pace is taken from the test.
         broker.broker._router.connections[A].others_are_behind = lambda: False
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not connection.dropped and time.monotonic() < deadline:
             sender.send(publish(reading))
         assert connection.dropped
@@ -215,7 +241,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(broker, tmp_path):
 
 
 @pytest.mark.parametrize("logged_in", [False, True])
-def test_ten_thousand_malformed_packets_leave_it_serving(broker, logged_in):
+def test_thousands_of_malformed_packets_leave_it_serving(broker, logged_in):
     """At the station's door, whose rights are the widest: what passes the guard reaches amqtt."""
     failures = []
     broker.in_loop(
@@ -226,7 +252,7 @@ def test_ten_thousand_malformed_packets_leave_it_serving(broker, logged_in):
     parts = urlsplit(broker.station_url)
     clients = itertools.cycle(f"{STATION}-{number}" for number in range(8))
 
-    @settings(max_examples=FUZZED // 2, deadline=None, derandomize=True)
+    @settings(max_examples=FUZZED, deadline=None, derandomize=True)
     @given(malformed.packets())
     def send(data: bytes) -> None:
         hello = connect(next(clients), STATION, parts.password) if logged_in else b""

@@ -15,7 +15,8 @@ from noisewarden.station import settling
 from noisewarden.station.plans import Spot
 from PIL import Image
 from playwright.sync_api import expect
-from served import ADMIN, Served
+from served import ADMIN, HandClock, Served
+from system.boxes import until
 
 EAST, WEST = "bagu-east-01", "renmin-north-01"
 PLACES = {EAST: "Bagu square, east", WEST: "Renmin park, north gate"}
@@ -30,7 +31,7 @@ def browser():
 
 @pytest.fixture
 def station(tmp_path):
-    with Served(tmp_path / "station") as served:
+    with Served(tmp_path / "station", monotonic=HandClock()) as served:
         served.administrator()
         served.account("Oscar", "officer")
         served.account("Tess", "technician")
@@ -51,6 +52,20 @@ class Telling:
         at_s = 600 - ago_s
         seq = add_stage(self.journal, stage, at_s=at_s, unix_s=int(time.time()) - ago_s)
         self.tell({seq: live})
+
+    def calibrated(self) -> None:
+        self.journal.add(
+            "calibration",
+            uptime_ms=1000,
+            unix_s=int(time.time()) - 599,
+            offset_mdb=-420,
+            uncertainty_mdb=900,
+            date="2026-03-01",
+            expires="2027-03-01",
+            meter="NTi XL2",
+            certificate="118",
+            by="Tess",
+        )
 
     def minutes(self, count: int, **fields) -> None:
         """The last ones, up to now."""
@@ -218,10 +233,17 @@ def test_an_incident_from_its_course_to_the_police_and_its_outcome(browser, stat
 
 
 def test_the_case_is_downloaded_and_the_page_printed_for_the_file(browser, station):
-    Telling(station).stage(1)
+    box = Telling(station)
+    box.calibrated()
+    box.stage(1)
     with page_of(browser, station) as page:
         opened(page, "/incidents/1", "Oscar")
         expect(page.locator("[data-course] tr")).to_have_count(1)
+        expect(page.locator("[data-serial]")).to_have_text("0000")
+        expect(page.locator("[data-calibration]")).to_have_text(
+            "of 2026-03-01, valid until 2027-03-01; reference NTi XL2, certificate 118, "
+            "U = 0.90 dB (k = 2)"
+        )
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the case").click()
         assert download.value.suggested_filename == f"incident-1-{EAST}.zip"
@@ -231,6 +253,7 @@ def test_the_case_is_downloaded_and_the_page_printed_for_the_file(browser, stati
         page.emulate_media(media="print")
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         expect(page.locator("[data-printed]")).to_contain_text("printed by Oscar")
+        expect(page.locator("[data-zone]")).to_contain_text("Times are those of")
         for hidden in (".bar", "#intervene", "[data-take]", "[data-print]"):
             expect(page.locator(hidden)).to_be_hidden()
         for shown in (page.get_by_text("not who is loud"), page.get_by_text("Officer, signature")):
@@ -317,6 +340,11 @@ def spots(station) -> dict[str, tuple[float, float]]:
     }
 
 
+def pinned(station, wanted: dict[str, tuple[float, float]]) -> None:
+    """Waits until the station has them so."""
+    until(lambda: spots(station) == wanted, lambda: f"{spots(station)}")
+
+
 def test_a_plan_is_uploaded_and_boxes_are_put_on_it_by_mouse_and_keyboard(browser, station):
     with page_of(browser, station) as page:
         opened(page, "/plan", "Tess")
@@ -335,8 +363,7 @@ def test_a_plan_is_uploaded_and_boxes_are_put_on_it_by_mouse_and_keyboard(browse
         expect(page.get_by_role("status")).to_have_text(
             "Bagu square, east: 51 % from the left, 45 % from the top"
         )
-        page.wait_for_timeout(300)
-        assert spots(station) == {EAST: (0.51, 0.45)}
+        pinned(station, {EAST: (0.51, 0.45)})
 
         ground = page.locator(".ground").bounding_box()
         pin.hover()
@@ -344,6 +371,7 @@ def test_a_plan_is_uploaded_and_boxes_are_put_on_it_by_mouse_and_keyboard(browse
         page.mouse.move(ground["x"] + 0.2 * ground["width"], ground["y"] + 0.8 * ground["height"])
         page.mouse.up()
         expect(page.get_by_role("status")).to_contain_text("20 % from the left, 80 %")
+        pinned(station, {EAST: (0.2, 0.8)})
         page.reload()
         expect(pin).to_have_attribute(
             "aria-label", "Bagu square, east: 20 % from the left, 80 % from the top"
@@ -351,7 +379,7 @@ def test_a_plan_is_uploaded_and_boxes_are_put_on_it_by_mouse_and_keyboard(browse
         pin.focus()
         page.keyboard.press("Delete")
         expect(page.get_by_role("button", name="Put on the plan: Bagu")).to_be_visible()
-        assert spots(station) == {}
+        pinned(station, {})
         page.on("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Remove: Bagu square").click()
         expect(page.get_by_text("There is no plan yet")).to_be_visible()
@@ -386,12 +414,13 @@ def test_what_the_station_suffers_from_is_told_at_once_and_on_the_square(browser
         opened(page, "/health", "Oscar")
         expect(page.get_by_text("All is well.")).to_be_visible()
         station.soon(station.live.trouble, "store", "disk full; make room on the disk")
-        expect(page.locator("#troubles")).to_contain_text("Store disk full")
+        expect(page.locator("#troubles")).to_contain_text("Store Records cannot be saved now")
+        expect(page.locator("#troubles")).to_contain_text("Detail: disk full; make room")
         expect(page.get_by_text("All is well.")).to_be_hidden()
         expect(page.locator("[data-part=database]")).to_contain_text("SQLite")
         assert barriers(page) == []
         page.goto("/")
-        expect(page.locator("#ailing")).to_contain_text("disk full; make room on the disk")
+        expect(page.locator("#ailing")).to_contain_text("They stay in the boxes and come again")
         station.soon(station.live.trouble, "store", "")
         expect(page.locator("#ailing")).to_be_hidden()
 
@@ -402,7 +431,7 @@ def test_what_the_station_suffers_from_is_told_at_once_and_on_the_square(browser
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """A station with some of everything."""
-    with Served(tmp_path_factory.mktemp("full")) as served:
+    with Served(tmp_path_factory.mktemp("full"), monotonic=HandClock()) as served:
         served.administrator()
         for box, place in PLACES.items():
             served.add_box(box, place)

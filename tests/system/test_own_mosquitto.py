@@ -19,6 +19,8 @@ from system.boxes import until
 from system.intruders import API, Place, message
 from system.serving import Serving, register
 
+pytestmark = pytest.mark.timed
+
 A, B, NEW = "bagu-east-01", "renmin-north-01", "new-03"
 
 

@@ -24,7 +24,7 @@ from noisewarden.station.ways import Unreachable
 from noisewarden.virtual.air import Air
 from noisewarden.virtual.simulated import SimulatedBox
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import RESTED_MAIN, install, tones
+from system.boxes import PATIENCE_S, RESTED_MAIN, install, tones
 from system.stations import SSID, WIFI_PASSWORD, provision
 
 PASSWORDS = {box: wire.derive(SECRET, "mqtt").hex() for box in (BOX, OTHER, "box")}
@@ -43,8 +43,8 @@ def broker(request, tmp_path):
         yield found
 
 
-async def until(true: Callable[[], object], what: str, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
+async def until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
@@ -121,7 +121,7 @@ def test_a_command_goes_to_the_box_and_its_answer_comes_back(broker, tmp_path):
         box = SimulatedBox(BOX, SECRET, journal(2), clock=0, obey=obey)
         async with on(broker, tmp_path) as parts, tasks(of(box, broker)):
             await until(lambda: box.clock, "the clock is not set")
-            assert abs(box.commands[0]["time"] - time.time()) < 5
+            assert abs(box.commands[0]["time"] - time.time()) < 30
             lit, refused = [
                 await parts.commander.ask(BOX, "spotlight_on", {"seconds": seconds}, None)
                 for seconds in (5, 120)
@@ -154,7 +154,7 @@ def test_what_is_live_is_told_and_ends_with_the_boxs_will(broker, tmp_path):
 async def event(reader: Any, name: str, key: str) -> dict[str, Any]:
     """Of the first event with this name: the first box of which `key` is something."""
     while True:
-        kind, data = await asyncio.wait_for(anext(reader), 10)
+        kind, data = await asyncio.wait_for(anext(reader), PATIENCE_S)
         if kind == name:
             for each in json.loads(data)[name]:
                 if each[key]:
@@ -175,7 +175,7 @@ def test_broker_and_station_may_end_at_any_time(broker, tmp_path):
             await asyncio.to_thread(broker.start)
             # The station comes back, as after a kill: what it had not committed comes again.
             async with on(broker, tmp_path) as parts:
-                await until(lambda: parts.store.held(BOX) == 401, "not all came", 60)
+                await until(lambda: parts.store.held(BOX) == 401, "not all came")
                 assert "broker" not in parts.live.troubles
                 assert entries(parts) == made and parts.store.gaps(BOX) == []
 
@@ -281,7 +281,7 @@ def test_a_box_on_usb_by_the_same_door_again_after_it_was_unplugged(tmp_path):
 
 async def check(parts: Station) -> None:
     """A real box is seen, its records come, and it does what it is asked."""
-    await until(lambda: not parts.live.silent("box"), "it is not heard", 30)
+    await until(lambda: not parts.live.silent("box"), "it is not heard")
     await until(lambda: (parts.live.box("box")["reading"] or {}).get("time"), "no time")
     asked = await parts.commander.ask("box", "identify", {"seconds": 1}, None)
     await until(lambda: status(parts, asked) == "done", "no answer")
@@ -289,7 +289,7 @@ async def check(parts: Station) -> None:
     await until(lambda: len(commands(parts)) >= 2 and asked in commands(parts), "no record")
     assert parts.store.gaps("box") == [] and parts.store.conflicts("box") == []
     assert parts.store.chain("box")["unverified"] == parts.store.chain("box")["broken"] == 0
-    assert abs(parts.live.box("box")["reading"]["time"] - time.time()) < 4
+    assert abs(parts.live.box("box")["reading"]["time"] - time.time()) < 30
     assert parts.intake.counts["damaged"] == parts.intake.counts["failed"] == 0
 
 

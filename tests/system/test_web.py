@@ -1,20 +1,27 @@
 """The station's pages and API over real HTTP: who is let in, and what nobody is told."""
 
+import inspect
 import json
+import re
 import socket
 import ssl
 import time
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import httpx
 import pytest
+from noisewarden import firmware
 from noisewarden.database import DatabaseRefuses
+from noisewarden.station import people
 from noisewarden.station.audit import By
+from noisewarden.station.health import BrokerHealth
 from noisewarden.station.people import ROLES
 from noisewarden.station.sessions import IDLE_S
 from noisewarden.station.web import languages
 from noisewarden.station.web.app import BODY_MOST_BYTES
 from noisewarden.station.web.events import CHECK_S
+from prometheus_client.parser import text_string_to_metric_families
 from served import ADMIN, PASSWORD, Served
 from system.boxes import until
 
@@ -304,6 +311,31 @@ def test_a_machine_reads_with_its_token_and_administers_nothing(station, visitor
         assert visitor.get(f"{API}/boxes").status_code == 401
 
 
+def test_metrics_tell_the_health_of_the_station(station, visitors, monkeypatch):
+    own = station.station.health
+    monkeypatch.setattr(own, "messages", lambda: {"reading": 7, "damaged": 2})
+    monkeypatch.setattr(own, "records", lambda: {"new": 5, "commit_ms": 1500, "pending": 3})
+    monkeypatch.setattr(
+        own, "broker", lambda: BrokerHealth("own", True, True, 4, {"not authorised": 1})
+    )
+    station.soon(station.live.trouble, "usb /dev/ttyUSB0", "gone; plug it in")
+    families = text_string_to_metric_families(visitors["viewer"].get("/metrics").text)
+    station.soon(station.live.trouble, "usb /dev/ttyUSB0", "")
+    told = {}
+    for family in families:
+        assert family.documentation and family.name.startswith("noisewarden_")
+        for sample in family.samples:
+            told[sample.name.removeprefix("noisewarden_"), *sample.labels.values()] = sample.value
+    assert told["messages_total", "reading"] == 7 and told["messages_total", "damaged"] == 2
+    assert told["records_total", "new"] == 5 and told["records_total", "known"] == 0
+    assert told["records_pending",] == 3 and told["commit_seconds_total",] == 1.5
+    assert told["broker_up",] == 1 and told["broker_refused_total", "not authorised"] == 1
+    assert told["troubles",] == 1 == told["trouble", "usb /dev/ttyUSB0"]
+    assert 0 < told["disk_free_bytes",] < told["disk_size_bytes",]
+    assert told["database_size_bytes",] > 10_000
+    assert abs(told["start_time_seconds",] - time.time()) < 600
+
+
 def test_a_machine_of_an_administrator_administers_nothing_either(station):
     bearer = station.people.issue_token(By(), 1, "backup", 1)
     with station.visitor() as visitor:
@@ -412,6 +444,40 @@ def test_both_languages_have_the_same_words():
         assert zh[key].strip() and en[key].strip(), key
 
 
+def test_every_refusal_has_words():
+    """A code in the sources without words would reach a Chinese page in English. All that there
+    is to say of `refused` is its detail."""
+    sources = Path(people.__file__).parent.rglob("*.py")
+    found = {
+        code
+        for source in sources
+        for code in re.findall(
+            r"""\b(?:Refused\(|Problem\(\s*\d{3},)\s*"([a-z-]+)",""", source.read_text()
+        )
+    }
+    assert len(found) > 30
+    words = languages.WORDS["zh"]
+    assert {code for code in found if f"problem.code.{code}" not in words} == {"refused"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["store", "states", "broker", "disk", "usb", "journal", "mosquitto"]
+)
+def test_every_trouble_says_what_it_wants(kind):
+    for words in languages.WORDS.values():
+        assert words[f"trouble.{kind}"] and words[f"trouble.{kind}.text"]
+
+
+def test_what_a_box_answers_has_words():
+    """Those of its refusals that depend on no argument, as `Spotlight.obstacle` names them."""
+    source = inspect.getsource(firmware.spotlight.Spotlight.obstacle)
+    named = re.findall(r'return "(.+)"', source)
+    assert len(named) == 4
+    for obstacle in named:
+        key = f"heard.the spotlight may not light now: {obstacle}"
+        assert all(key in words for words in languages.WORDS.values()), obstacle
+
+
 @pytest.mark.parametrize(
     ("accepted", "chosen", "spoken"),
     [
@@ -446,6 +512,7 @@ def events(answer: httpx.Response):
             yield name, json.loads(line.removeprefix("data: "))
 
 
+@pytest.mark.timed
 def test_a_reading_comes_to_who_looks_and_to_who_asks(station, visitors):
     viewer = visitors["viewer"]
     box = viewer.get(f"{API}/boxes/bagu-east-01").json()
@@ -467,6 +534,7 @@ def test_a_reading_comes_to_who_looks_and_to_who_asks(station, visitors):
     assert listed["online"] and listed["reading"]["laeq"] == 74.6
 
 
+@pytest.mark.timed
 def test_a_stream_ends_with_its_session(station):
     station.account("Leaver", "viewer")
     with station.visitor("Leaver") as visitor, visitor.stream("GET", f"{API}/stream") as answer:

@@ -162,13 +162,17 @@ class Broker:
         return OfStation()
 
     async def _watch_for_revoked(self) -> None:
+        told = ""
         while True:
             await asyncio.sleep(_LOOK_FOR_REVOKED_EVERY_S)
             try:
                 admitted = await asyncio.to_thread(self._boxes.admitted)
             except UserError as error:
-                _log.warning("who is revoked cannot be told: %s", error)
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("who is revoked cannot be told: %s", told)
                 continue
+            told = ""
             for box in set(self.connected) - admitted:
                 self.disconnect(box)
 

@@ -8,7 +8,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ Command = dict[str, Any]
 
 @dataclass
 class _Open:
-    """A command without an answer. `until`: monotonic; `sent`: whether it was."""
+    """A command without an answer. `until`: monotonic; `sent`: whether it was. `counter` is given
+    when it is sent first, and stays: sent again, it is had once."""
 
     id: str
     box: str
@@ -46,6 +48,7 @@ class _Open:
     expires_s: int
     until: float
     sent: bool = False
+    counter: int | None = None
 
 
 class Commander:
@@ -77,8 +80,9 @@ class Commander:
         self._open: dict[str, _Open] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
-        for row in self._unanswered():
-            self._open[row["id"]] = self._opened(row)
+        with self._reading() as connection:
+            for row in _unanswered(connection):
+                self._open[row["id"]] = self._opened(connection, row)
 
     async def ask(
         self,
@@ -110,11 +114,11 @@ class Commander:
             "status": ASKED,
             "detail": "",
         }
-        made = await asyncio.to_thread(self._add, row)
-        self._open[made["id"]] = await asyncio.to_thread(self._opened, made)
+        made, opened = await asyncio.to_thread(self._add, row)
+        self._open[opened.id] = opened
         self._tell("command", made)
         self._wake.set()
-        return made["id"]
+        return opened.id
 
     def get(self, command: str) -> Command:
         """Refused when there is none."""
@@ -147,8 +151,11 @@ class Commander:
                 "answered_s": now_s,
             },
         )
+        if changed is None:
+            return False
         self._open.pop(command, None)
-        return self._told(changed)
+        self._tell("command", changed)
+        return True
 
     # From time to time.
 
@@ -157,11 +164,11 @@ class Commander:
         try:
             while True:
                 await self.step()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _STEP_S)
-                except TimeoutError:
-                    continue
-                self._wake.clear()
+                # `wait_for` of Python 3.11 may forget that it was cancelled (cpython #86296).
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_STEP_S):
+                        await self._wake.wait()
+                        self._wake.clear()
         finally:
             for task in self._sending.values():
                 task.cancel()
@@ -169,19 +176,15 @@ class Commander:
     async def step(self) -> None:
         """Gives up what is too late, and starts to send what waits for boxes that listen."""
         now = self._monotonic()
-        for command in [each for each in self._open.values() if now > each.until]:
-            await self._give_up(command)
+        with suppress(UserError):  # then at the next step
+            for command in [each for each in self._open.values() if now > each.until]:
+                timed_out = {"status": TIMED_OUT, "detail": _why(command)}
+                await self._change(command.id, (ASKED, SENT), timed_out)
+                self._open.pop(command.id, None)
         waiting = {each.box for each in self._open.values() if not each.sent}
         for box in waiting - self._sending.keys():
             if self._reachable(box):
                 self._sending[box] = asyncio.create_task(self._send_all(box))
-
-    async def _give_up(self, command: _Open) -> None:
-        del self._open[command.id]
-        changed = await self._try_update(
-            command.id, (ASKED, SENT), {"status": TIMED_OUT, "detail": _why(command)}
-        )
-        self._told(changed)
 
     async def _send_all(self, box: str) -> None:
         """One after the other, since their counters must come in order."""
@@ -193,69 +196,56 @@ class Commander:
                 await self._ways.to(box).command(box, body)
                 command.sent = True
                 sent = {"status": SENT, "sent_s": int(time.time())}
-                self._told(await self._try_update(command.id, (ASKED,), sent))
+                await self._change(command.id, (ASKED,), sent)
         except (Unreachable, UserError):
             return  # it is tried again until its time is up
         finally:
             del self._sending[box]
 
     def _body(self, command: _Open) -> Payload:
-        own = {"id": command.id, "by": command.by, "action": command.action}
+        if command.counter is None:
+            command.counter = self._register.next_counter(command.box)
+        own = {
+            "id": command.id,
+            "counter": command.counter,
+            "by": command.by,
+            "action": command.action,
+        }
         if command.action == "set_time":
             # Of the moment when it leaves; and a box without time cannot know what is too late.
             return own | {"time": round(time.time())}
         return command.arguments | own | {"expires": command.expires_s}
 
-    def _told(self, changed: Command | None) -> bool:
+    async def _change(self, command: str, before: tuple[str, ...], values: dict[str, Any]) -> None:
+        """Of no effect when it is in no state of `before`."""
+        conditions = (commands.c.status.in_(before),)
+        changed = await asyncio.to_thread(self._update, command, conditions, values)
         if changed is not None:
             self._tell("command", changed)
-        return changed is not None
 
     # On disk.
 
-    def _add(self, row: dict[str, Any]) -> Command:
+    def _add(self, row: dict[str, Any]) -> tuple[Command, _Open]:
         registered = self._register.get(row["box"])
         if registered is None or registered.revoked_s is not None:
             raise Refused("unknown", f"{row['box']}: no such box is admitted; see the register")
         with self._transaction() as connection:
-            return _command(
-                connection.execute(sql.insert(commands).values(row).returning(commands)).one()
-            )
+            new = sql.insert(commands).values(row).returning(commands)
+            made = _command(connection.execute(new).one())
+            return made, self._opened(connection, made)
 
-    def _unanswered(self) -> Iterable[Command]:
-        query = sql.select(commands).where(commands.c.status.in_((ASKED, SENT)))
-        with self._reading() as connection:
-            return [_command(row) for row in connection.execute(query)]
-
-    def _opened(self, row: Command) -> _Open:
+    def _opened(self, connection: sql.Connection, row: Command) -> _Open:
         left_s = min(row["expires_s"] - time.time(), WITHIN_MOST_S)
         return _Open(
             id=row["id"],
             box=row["box"],
             action=row["action"],
             arguments=row["arguments"],
-            by=self._name(row["asked_by"]),
+            by=_name(connection, row["asked_by"]),
             expires_s=row["expires_s"],
             until=self._monotonic() + left_s,
             sent=row["status"] == SENT,
         )
-
-    def _name(self, person: int | None) -> str:
-        """As the box's journal is to have it."""
-        with self._reading() as connection:
-            query = sql.select(people.c.name).where(people.c.id == person)
-            return connection.scalar(query) or "station"
-
-    async def _try_update(
-        self, command: str, before: tuple[str, ...], values: dict[str, Any]
-    ) -> Command | None:
-        """The row as it is now, None when it was not in a state of `before`, or cannot be had."""
-        try:
-            return await asyncio.to_thread(
-                self._update, command, (commands.c.status.in_(before),), values
-            )
-        except UserError:
-            return None  # the disk is full; what the box answers is in its journal too
 
     def _update(
         self, command: str, conditions: tuple[Any, ...], values: dict[str, Any]
@@ -268,6 +258,16 @@ class Commander:
                 .returning(commands)
             ).first()
         return _command(row) if row else None
+
+
+def _unanswered(connection: sql.Connection) -> list[Command]:
+    query = sql.select(commands).where(commands.c.status.in_((ASKED, SENT)))
+    return [_command(row) for row in connection.execute(query).all()]
+
+
+def _name(connection: sql.Connection, person: int | None) -> str:
+    """As the box's journal is to have it."""
+    return connection.scalar(sql.select(people.c.name).where(people.c.id == person)) or "station"
 
 
 def _command(row: Any) -> Command:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,11 +105,10 @@ class Committer:
         """Until cancelled; what is not on disk by then comes again."""
         try:
             while True:
-                try:
-                    await asyncio.wait_for(self._wake.wait(), AGAIN_AFTER_S / 2)
-                except TimeoutError:
-                    pass
-                else:
+                # `wait_for` of Python 3.11 may forget that it was cancelled (cpython #86296).
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_AFTER_S / 2):
+                        await self._wake.wait()
                     await asyncio.sleep(GATHER_S)
                 self._wake.clear()
                 try:
@@ -130,6 +130,7 @@ class Committer:
             known.owed = True
         owed = {box: known for box, known in self._boxes.items() if known.owed}
         if not owed:
+            await self._settle_all()
             return
         taken = {box: tuple(known.arrivals) for box, known in owed.items()}
         batches = {
@@ -143,7 +144,8 @@ class Committer:
         for box, known in owed.items():
             # More may have come while the disk was at work, and is owed next time.
             del known.arrivals[: len(taken[box])]
-            self.pending -= len(taken[box])
+            if self._boxes.get(box) is known:  # else it was revoked, with all that waited
+                self.pending -= len(taken[box])
             known.owed = bool(known.arrivals)
         for box, result in results.items():
             known = owed[box]
@@ -157,9 +159,13 @@ class Committer:
                 ranges += again(await self._in_thread(self._store.missing, box))
             self._acknowledge(box, known, ranges[:AGAIN_MOST])
             self._note(box, known, result)
-            self._committed(box, taken[box])
-        for box in results:
-            await self._settle(box, owed[box])
+            self._committed(box, [each for each in taken[box] if each.entry not in result.broken])
+        await self._settle_all()
+
+    async def _settle_all(self) -> None:
+        """Also those that the database refused a moment ago."""
+        for box, known in list(self._boxes.items()):
+            await self._settle(box, known)
 
     def _is_late(self, known: _Box) -> bool:
         """Whether a gap has lasted; each time so long anew."""
@@ -216,8 +222,15 @@ class Committer:
 
     async def _settle(self, box: str, known: _Box) -> None:
         if known.upload.news(known.unsettled):
-            since, live = known.upload.settle()
-            known.unsettled = await self._in_thread(self._incidents.advance, box, since, live)
+            since, live = known.upload.unsettled()
+            try:
+                known.unsettled = await self._in_thread(self._incidents.advance, box, since, live)
+            except UserError:
+                raise
+            except Exception:  # one box must not stop all others
+                self.counts["failed"] += 1
+                _log.exception("incidents of %s", box)
+            known.upload.settle(live)
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """One after the other: the order of commits is that of arrival."""

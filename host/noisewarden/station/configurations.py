@@ -74,18 +74,18 @@ def temporary(config: Config, now_s: int) -> list[dict[str, Any]]:
 def with_temporary(config: Config, limit_db: int, minutes: int, now_s: int) -> Config:
     """With a limit from this minute on, in place of such limits that hold or are over.
 
-    It begins and ends at whole minutes of the box's place. Refused for what no box takes.
+    It begins and ends at whole minutes of the box's place, by the clock there: one that is set
+    back or on meanwhile makes it an hour longer or shorter. Refused for what no box takes.
     """
     if not 1 <= minutes <= TEMPORARY_MOST_MIN:
         raise Refused("arguments", f"minutes: must be 1 to {TEMPORARY_MOST_MIN}")
-    place = _zone(config)
-    start, end = place.local(now_s), place.local(now_s + 60 * minutes)
-    today = local_time.date(start)
+    local = _zone(config).local(now_s)
+    today, start = local_time.date(local), local[4]
     row = {
         "from_date": today,
         "to_date": today,
-        "from": _minute(start),
-        "to": _minute(end),
+        "from": _text(start),
+        "to": _text(start + minutes),
         "limit": limit_db,
     }
     made = _without(config, now_s, [row])
@@ -127,5 +127,6 @@ def _zone(config: Config) -> Any:
     return local_time.zone(config["zone"])
 
 
-def _minute(local: local_time.Local) -> str:
-    return "{:02}:{:02}".format(*divmod(local[4], 60))
+def _text(minute: int) -> str:
+    """A minute of the day, or of the next one, as a schedule has it."""
+    return "{:02}:{:02}".format(*divmod(minute % schedule.DAY_MIN, 60))

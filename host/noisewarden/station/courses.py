@@ -97,10 +97,12 @@ def _seconds(since: Moment, now: Moment) -> float:
     """From one record to a later one.
 
     A time of an earlier start that is unknown stays so: the box began anew, and so does the count.
-    One of the later start may still be resolved: until then nothing ends by it.
+    So does one that was wrong, from which the later start goes back. One of the later start may
+    still be resolved: until then nothing ends by it.
     """
     if since.boot == now.boot:
         return (now.uptime_ms - since.uptime_ms) / 1000
     if since.unix_s is None:
         return math.inf
-    return 0 if now.unix_s is None else now.unix_s - since.unix_s
+    seconds = 0 if now.unix_s is None else now.unix_s - since.unix_s
+    return math.inf if seconds < -CLEAR_S else seconds

@@ -70,7 +70,7 @@ class Health:
     # Of the event loop.
 
     def messages(self) -> dict[str, int]:
-        """By topic; `damaged`, `unknown` and `failed` ones."""
+        """By topic; `damaged`, `unknown`, `dropped` and `failed` ones."""
         return dict(self._intake.counts) if self._intake else {}
 
     def records(self) -> dict[str, int]:

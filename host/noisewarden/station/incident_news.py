@@ -5,6 +5,7 @@ ring there whoever took in the record. It is found in the database, which all of
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,12 +26,16 @@ class IncidentNews:
         self._reading = database.reading
         self._tell = tell
         self._known: dict[int, Incident] = {}
+        self._knowing = threading.Lock()
 
     def told(self, event: str, incident: Incident) -> None:
-        """This process has changed it: passes that on, and has it no news any more."""
+        """This process has changed it: passes that on, and has it no news any more. An alarm that
+        a look has found meanwhile rings no second time."""
         row = {name: value for name, value in incident.items() if name != "alarm"}
-        self._known[row["id"]] = row
-        self._tell(event, incident)
+        with self._knowing:
+            found = self._known.get(row["id"]) == row
+            self._known[row["id"]] = row
+        self._tell(event, incident | {"alarm": incident["alarm"] and not found})
 
     async def run(self) -> None:
         """Tells what others change from now on, until cancelled."""
@@ -57,11 +62,15 @@ class IncidentNews:
             for found in connection.execute(query.order_by(c.id)).all():
                 row = dict(found._mapping)
                 before = known.get(row["id"])
-                if row != before:
-                    news.append(row | {"alarm": _is_alarm(connection, before, row)})
-                    self._known[row["id"]] = row
-                elif row["ended_s"] is not None and (row["closed_s"] or not row["live"]):
-                    del self._known[row["id"]]  # what can still change is found without it
+                alarm = row != before and _is_alarm(connection, before, row)
+                with self._knowing:
+                    if self._known.get(row["id"]) is not before:
+                        continue  # told here since; the next look compares with that
+                    if row != before:
+                        news.append(row | {"alarm": alarm})
+                        self._known[row["id"]] = row
+                    elif row["ended_s"] is not None and (row["closed_s"] or not row["live"]):
+                        del self._known[row["id"]]  # what can still change is found without it
         return news
 
 

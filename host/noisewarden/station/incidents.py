@@ -28,7 +28,7 @@ PAGE = 50
 
 class Incidents:
     """tell     takes the name of an event and its data, from any thread (`Live.tell_soon`)
-    silent   whether a box says nothing now (`Live.silent`)
+    calm     whether a box says nothing now, or that it is at stage 0 (`Live.calm`)
 
     Each method is one transaction. UserError when the database refuses, Refused when the incident
     is in no state for it.
@@ -38,12 +38,12 @@ class Incidents:
         self,
         database: Database,
         tell: Callable[[str, Incident], None] = lambda event, data: None,
-        silent: Callable[[str], bool] = lambda box: False,
+        calm: Callable[[str], bool] = lambda box: False,
     ) -> None:
         self._transaction = database.transaction
         self._reading = database.reading
         self._tell = tell
-        self._silent = silent
+        self._calm = calm
 
     # From the journals.
 
@@ -143,7 +143,7 @@ class Incidents:
                 _must_have(found, person)
             if not outcome.strip():
                 raise Refused("empty", f"incident {incident}: has no outcome; say what came of it")
-            if found["calmed_s"] is None and not self._silent(found["box"]):
+            if found["calmed_s"] is None and not self._calm(found["box"]):
                 raise Refused(
                     "loud", f"incident {incident}: still goes on; close it when the box is calm"
                 )
@@ -222,7 +222,7 @@ def _course(
 ) -> list[dict[str, Any]]:
     c = records.c
     query = sql.select(c.data, c.unix_s, c.clock, c.chain).where(
-        events, c.box == box, c.kind == "stage", c.seq >= first
+        events, c.box == box, c.kind == "stage", c.seq >= first, settling.readable
     )
     if before is not None:
         query = query.where(c.seq < before)

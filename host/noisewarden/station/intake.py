@@ -29,6 +29,9 @@ from noisewarden.store import Store
 
 KNOW_AGAIN_AFTER_S = 1.0
 """So old may be what is known of the register."""
+ANSWERS_MOST = 500
+"""Under way to the database: whoever holds a box may answer what nobody asked, without end. One
+that is dropped is in the box's journal too."""
 STRANGERS_MOST = 200
 """Messages of boxes that are not known yet, kept until the register is read again."""
 
@@ -75,7 +78,7 @@ class _Clock:
 
 
 class Intake:
-    """counts      messages by the name of their topic; `damaged`, `unknown`, `failed`
+    """counts      messages by the name of their topic; `damaged`, `unknown`, `dropped`, `failed`
     committer   of the records, with counts of its own
     trouble     takes the name of what fails and why, "" when that is over
 
@@ -100,6 +103,7 @@ class Intake:
         self._register = register
         self._ways = ways
         self._desk = desk
+        self._trouble = trouble
         self._monotonic = monotonic
         self._clocks: dict[str, _Clock] = defaultdict(_Clock)
         self._strangers: list[tuple[Any, ...]] = []
@@ -161,7 +165,9 @@ class Intake:
             try:
                 self._admit(await asyncio.to_thread(self._register.all))
             except UserError as error:
-                _log.warning("%s", error)  # the committer tells it where people see it
+                self._trouble("register", str(error))
+            else:
+                self._trouble("register", "")
 
     def _take(self, way: Way, box: str, name: str, payload: Any, retained: bool) -> None:
         if retained and name not in ("state", "availability"):
@@ -176,10 +182,12 @@ class Intake:
             case "availability":
                 online = messages.availability(payload)
                 if self._desk:
-                    self._desk.live.take_availability(box, online)
+                    self._desk.live.take_availability(box, online, retained=retained)
             case "result":
                 answer = messages.result(payload)
-                if self._desk:
+                if len(self._tasks) >= ANSWERS_MOST:
+                    self.counts["dropped"] += 1
+                elif self._desk:
                     self._spawn(self._desk.commander.answered(box, *answer))
             case _:
                 raise ValueError(f"{name}: no such topic")

@@ -8,7 +8,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,9 @@ from noisewarden.station.trend import Trend
 SILENT_AFTER_S = 5.0
 NO_CONNECTION = "no connection"
 """Why there is no level, beside the flags `warmup`, `dead` and `slot`."""
+
+LATE_MOST_S = 60
+"""By one way a second may come so much later than by another."""
 
 GATHER_S = 0.1
 """Readings of so long travel together: one event for the boxes of a city, not one for each."""
@@ -101,24 +104,36 @@ class Live:
         known = self._boxes.get(box)
         return known is None or self._monotonic() - known.heard_at > SILENT_AFTER_S
 
+    def calm(self, box: str) -> bool:
+        """Whether it says nothing, or that it is at stage 0."""
+        known = self._boxes.get(box)
+        reading = known.reading if known else None
+        return self.silent(box) or (reading is not None and reading["stage"] == 0)
+
     # What comes in.
 
     def take_reading(self, box: str, reading: Payload) -> None:
         known = self._hear(box)
-        before = known.reading
-        if before and before["n"] == reading["n"] and before["time"] == reading["time"]:
-            return  # the same second, by USB and by WiFi
+        if known.reading and _is_known(reading, known.reading):
+            return
         known.trend.add(self._monotonic(), reading["laeq"])
         known.reading = reading
         self._fresh[box] = None
 
     def take_state(self, box: str, state: Payload, *, retained: bool = False) -> None:
-        """`retained`: the broker kept it, which is no sign of life."""
+        """`retained`: the broker had kept it, which is no sign of life; nor is it news when the
+        box has told more since, by USB say."""
         known = self._boxes.setdefault(box, _Box()) if retained else self._hear(box)
+        if retained and _moment(state) < _moment(known.state):
+            return
         known.state = state
         self._tell_state(box)
 
-    def take_availability(self, box: str, online: bool) -> None:
+    def take_availability(self, box: str, online: bool, *, retained: bool = False) -> None:
+        """Of no effect when the broker had kept it: what a box says itself shows that it is there,
+        and a broker that died keeps `online` of a box that is gone."""
+        if retained:
+            return
         if online:
             self._hear(box)
         else:
@@ -127,8 +142,9 @@ class Live:
 
     def tell_soon(self, event: str, data: dict[str, Any]) -> None:
         """As `tell`, from any thread; of no effect while nothing runs."""
-        if self._loop:
-            self._loop.call_soon_threadsafe(self.tell, event, data)
+        if loop := self._loop:
+            with suppress(RuntimeError):  # it has ended by now
+                loop.call_soon_threadsafe(self.tell, event, data)
 
     def tell(self, event: str, data: dict[str, Any]) -> None:
         """Hands an event to every reader."""
@@ -177,7 +193,7 @@ class Live:
         finally:
             self._loop = None
             with suppress(UserError):
-                self._write(self._rows())
+                self._write(self._rows(self._unsaved))
 
     def step(self) -> None:
         """Tells the readings that came, and the boxes that fell silent."""
@@ -214,25 +230,25 @@ class Live:
     # On disk, so that a page has it before the box speaks again.
 
     async def _save(self) -> None:
+        saving, self._unsaved = self._unsaved, set()
         try:
-            await asyncio.to_thread(self._write, self._rows())
+            await asyncio.to_thread(self._write, self._rows(saving))
         except UserError as error:
+            self._unsaved |= saving
             self.trouble("states", str(error))
         else:
             self.trouble("states", "")
 
-    def _rows(self) -> list[dict[str, Any]]:
-        rows = [
+    def _rows(self, boxes: Iterable[str]) -> list[dict[str, Any]]:
+        return [
             {
                 "box": name,
                 "online": self._boxes[name].online,
                 "state": json.dumps(self._boxes[name].state),
                 "seen_s": self._boxes[name].seen_s,
             }
-            for name in sorted(self._unsaved)
+            for name in sorted(boxes)
         ]
-        self._unsaved.clear()
-        return rows
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         with self._transaction() as connection:
@@ -240,3 +256,18 @@ class Live:
                 same = sql.update(states).where(states.c.box == row["box"]).values(row)
                 if not connection.execute(same).rowcount:
                     connection.execute(sql.insert(states).values(row))
+
+
+def _is_known(reading: Payload, before: Payload) -> bool:
+    """Whether it is the same second, or an earlier one that comes by a slower way: a box may be on
+    USB and WiFi. By number and time, since a start resets the one, a set clock the other."""
+    if None in (reading["time"], before["time"]):
+        return reading["n"] == before["n"] and reading["time"] == before["time"]
+    earlier_s = before["time"] - reading["time"]
+    return reading["n"] <= before["n"] and 0 <= earlier_s <= LATE_MOST_S
+
+
+def _moment(state: Payload) -> tuple[int, float]:
+    """When it was told, for the order of a box's states: its start, and the seconds since."""
+    uptime_s = state.get("uptime_s")
+    return state.get("boot", 0), uptime_s if isinstance(uptime_s, int | float) else 0

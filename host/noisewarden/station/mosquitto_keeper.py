@@ -122,7 +122,7 @@ class Keeper:
         path = self._folder / _PASSWORD
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not path.exists():
+            if not path.exists() or not path.read_text():
                 mosquitto.put(path, secrets.token_hex(32))
             return path.read_text()
         except OSError as error:

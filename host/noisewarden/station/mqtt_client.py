@@ -9,6 +9,7 @@ import math
 import random
 import secrets
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -50,6 +51,34 @@ class _HandingOn(asyncio.Queue[aiomqtt.Message]):
             self._hear(item.topic.value, bytes(item.payload), item.retain)
 
 
+class _AtOnce:
+    """The loop as aiomqtt 2.5.1 is to see it: what it wants done soon is done now.
+
+    It has a socket watched from the loop's next turn on. A broker that restarts has closed it by
+    then, and its number may be that of another. While it connects, in a thread, nothing is closed.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread = threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def call_soon_threadsafe(self, work: Callable[..., object], *arguments: Any) -> None:
+        if threading.get_ident() == self._thread:
+            work(*arguments)
+        else:
+            self._loop.call_soon_threadsafe(work, *arguments)
+
+
+class _Client(aiomqtt.Client):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._loop: Any = _AtOnce(self._loop)
+        self.pending_calls_threshold = _PENDING_MOST
+
+
 class BrokerClient:
     """url       mqtt://USER:PASSWORD@HOST:PORT, or mqtts://…; it is never shown
     filters   what to subscribe to
@@ -85,7 +114,9 @@ class BrokerClient:
         while True:
             try:
                 async with self._connect() as client:
-                    await client.subscribe(self._filters)
+                    await self._subscribe(client)
+                    if _is_cancelled():
+                        return
                     self._client = client
                     self._tell("")
                     failures = 0
@@ -108,8 +139,16 @@ class BrokerClient:
         except (aiomqtt.MqttError, RuntimeError, ValueError) as error:
             raise Unreachable(f"{self.name}: {error}") from None
 
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        granted: Any = await client.subscribe(self._filters)
+        for (topic, _), answer in zip(self._filters, granted, strict=True):
+            if answer.is_failure:
+                raise aiomqtt.MqttError(
+                    f"lets the station hear nothing on {topic}; allow it there"
+                )
+
     def _connect(self) -> aiomqtt.Client:
-        client = aiomqtt.Client(
+        return _Client(
             **self._options,
             identifier=f"{STATION}-{secrets.token_hex(4)}",
             clean_session=True,
@@ -118,8 +157,6 @@ class BrokerClient:
             queue_type=self._queue,
             max_inflight_messages=_PENDING_MOST,
         )
-        client.pending_calls_threshold = _PENDING_MOST
-        return client
 
 
 class BrokerWay:
@@ -131,8 +168,7 @@ class BrokerWay:
         self._keys: dict[str, tuple[float, Any]] = {}
 
     async def command(self, box: str, body: dict[str, Any]) -> None:
-        counter = await asyncio.to_thread(self._register.next_counter, box)
-        await self._send(box, "command", body | {"counter": counter})
+        await self._send(box, "command", body)
 
     async def acknowledge(self, box: str, boot: int | None, seq: int, again: Again) -> None:
         if boot is None:
@@ -154,6 +190,13 @@ class BrokerWay:
             key = wire.Key(registered.command_key)
             self._keys[box] = time.monotonic(), key
         return key
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is to end: aiomqtt waits by `wait_for`, which in Python 3.11 may forget
+    that it was cancelled (cpython #86296)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _options(url: str, ca: Path | None) -> tuple[dict[str, Any], str]:

@@ -97,7 +97,7 @@ class People:
     def recovery_link(self, name: str) -> str:
         """A new link for somebody whom nobody can invite again: for the station's own console.
 
-        The old password holds until the link is followed.
+        The old password and all sessions hold until the link is followed.
         """
         with self._transaction() as connection:
             person = connection.scalar(sql.select(people.c.id).where(people.c.name == name))
@@ -123,6 +123,7 @@ class People:
             # Whoever takes the token away first has it; all else follows from that.
             if not self.sessions.end(connection, token):
                 raise _used_up()
+            self.sessions.end_all(connection, invited.id, but_machines=True)
             if not invited.name:
                 self._claim(connection, name)
             connection.execute(
@@ -162,7 +163,7 @@ class People:
         return self._change(by, person, "enable", disabled_s=None)
 
     def change_password(self, by: By, person: int, old: str, new: str) -> None:
-        """All sessions of the person end, this one too."""
+        """All sessions of the person end, this one too, and a link that would change it again."""
         account = self.get(person)
         self._verify(account.name, old, by.address)
         hashed = self._passwords.hash(passwords.checked(new, account.name))
@@ -170,7 +171,7 @@ class People:
             connection.execute(
                 sql.update(people).where(people.c.id == person).values(password=hashed)
             )
-            self.sessions.end_all(connection, person, sessions_alone=True)
+            self.sessions.end_all(connection, person, but_machines=True)
             self._audit.note(by, "password", account.name, connection=connection)
 
     # Passwords.

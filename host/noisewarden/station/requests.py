@@ -21,7 +21,7 @@ ACTIONS = (
 BODY_MOST_BYTES = 3500
 """So much fits a line of the console, and a packet of the box when it is sealed."""
 
-_OWN_KEYS = {"id", "counter", "expires", "action", "by"}
+_OWN_KEYS = ("id", "counter", "expires", "action", "by")
 
 
 class _Anything:
@@ -40,9 +40,13 @@ def check(box: str, action: str, arguments: dict[str, Any]) -> None:
     """Refused when the box would refuse it, whatever state it is in."""
     if action not in ACTIONS:
         raise Refused("action", f"{action}: is none of {', '.join(ACTIONS)}")
-    if _OWN_KEYS & arguments.keys():
+    if arguments.keys() & _OWN_KEYS:
         raise Refused("arguments", f"{action}: {', '.join(_OWN_KEYS)} are no arguments; leave out")
-    if len(json.dumps(arguments).encode()) > BODY_MOST_BYTES:
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # JSON can name one, and no log could keep it
+        raise Refused("arguments", f"{action}: has half a character; correct it") from None
+    if len(json.dumps(arguments)) > BODY_MOST_BYTES:
         raise Refused("arguments", f"{action}: more than {BODY_MOST_BYTES} bytes; shorten it")
     rules = box_commands.Commands(_Anything(), _Anything())
     result = rules.run(arguments | {"id": 1, "action": action})

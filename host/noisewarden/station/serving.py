@@ -115,7 +115,7 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
         commander = Commander(
             database, register, ways, lambda box: not live.silent(box), live.tell
         )
-        incidents = Incidents(database, news.told if news else live.tell_soon, live.silent)
+        incidents = Incidents(database, news.told if news else live.tell_soon, live.calm)
         intake = Intake(store, register, incidents, ways, Desk(live, commander), trouble=trouble)
         client = BrokerClient(
             url,

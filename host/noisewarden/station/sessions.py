@@ -8,11 +8,12 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database
+from noisewarden.database import Database, DatabaseRefuses
 from noisewarden.schema import people, tokens
 
 SESSION, MACHINE, INVITATION = "session", "machine", "invitation"
@@ -101,7 +102,8 @@ class Sessions:
             return None
         if row.seen_s <= now_s - _SEEN_EVERY_S:
             seen = sql.update(tokens).where(t.sha256 == _hash(token)).values(seen_s=now_s)
-            with self._transaction() as connection:
+            # On a full disk whoever looks may look on, for as long as nobody seems to.
+            with suppress(DatabaseRefuses), self._transaction() as connection:
                 connection.execute(seen)
         return Session(kind, row.person, row.name, row.role, row.csrf, row.expires_s)
 
@@ -124,12 +126,12 @@ class Sessions:
             self.end(connection, token)
 
     def end_all(
-        self, connection: sql.Connection, person: int, sessions_alone: bool = False
+        self, connection: sql.Connection, person: int, *, but_machines: bool = False
     ) -> None:
-        """Ends what stands for a person; `sessions_alone` leaves her machines their tokens."""
+        """Ends what stands for a person; `but_machines` leaves those their tokens."""
         gone = sql.delete(tokens).where(tokens.c.person == person)
-        if sessions_alone:
-            gone = gone.where(tokens.c.kind == SESSION)
+        if but_machines:
+            gone = gone.where(tokens.c.kind != MACHINE)
         connection.execute(gone)
 
     def machines(self, person: int) -> list[MachineToken]:
@@ -139,7 +141,7 @@ class Sessions:
             .where(t.person == person, t.kind == MACHINE)
             .order_by(t.created_s)
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [MachineToken(_id(row.sha256), *row[1:]) for row in connection.execute(query)]
 
     def revoke(self, connection: sql.Connection, token_id: str, person: int) -> str | None:

@@ -13,6 +13,10 @@ LIVE_S = 60
 """An older record raises no alarm and sends nobody out."""
 
 KINDS = ("stage", "boot")
+
+readable = (records.c.kind == "boot") | records.c.stage.between(0, len(STAGES) - 1)
+"""Whoever holds a box may write any body: one that names no stage tells nothing."""
+
 _UNSETTLED_MOST = 8
 """Incidents of a box that a new record may still change: times resolved, ends found."""
 
@@ -42,7 +46,7 @@ def settle(
     c = records.c
     rows = connection.execute(
         sql.select(c.seq, c.boot, c.uptime_ms, c.unix_s, c.stage, c.received_s)
-        .where(events, c.box == box, c.kind.in_(KINDS), c.seq.between(first, held))
+        .where(events, c.box == box, c.kind.in_(KINDS), c.seq.between(first, held), readable)
         .order_by(c.seq)
     )
     changes = [_change(row, live.get(row.seq)) for row in rows]
@@ -54,8 +58,10 @@ def settle(
     ).one()
     found = list(courses(changes, Moment(*last)))
     told = [
-        _settle(connection, box, known.get(course.opened.seq), course, since) for course in found
+        _settle(connection, box, known.pop(course.opened.seq, None), course, since)
+        for course in found
     ]
+    told += [_end(connection, row) for seq, row in known.items() if seq >= first]
     return [change for change in told if change], bool(found) and not found[-1].ended
 
 
@@ -85,7 +91,8 @@ def _settle(
         row = connection.execute(sql.insert(incidents).values(new).returning(incidents)).one()
         _note_rises(connection, box, row.id, course)
         return dict(row._mapping), bool(came_live)
-    rises = [change for change in came_live if change in course.rises]
+    new = _note_rises(connection, box, known["id"], course)
+    rises = [rise for rise in new if rise in came_live]
     alarm = bool(came_live) and not known["live"]
     alarm |= any(change.stage > known["stage"] for change in rises)
     if rises and known["closed_s"] is not None:
@@ -93,7 +100,21 @@ def _settle(
         alarm = True
         values |= {"taken_by": None, "taken_s": None, "closed_by": None, "closed_s": None}
         values["outcome"] = ""
-    _note_rises(connection, box, known["id"], course)
+    return _change_row(connection, known, values, alarm)
+
+
+def _end(connection: sql.Connection, known: Incident) -> tuple[Incident, bool] | None:
+    """That of an incident which the journal does not tell any more: a true record stands where a
+    made-up one had opened it, or it is part of the one before since a time was resolved."""
+    if known["ended_s"] is not None:
+        return None
+    values = {"calmed_s": known["opened_s"], "ended_s": known["opened_s"]}
+    return _change_row(connection, known, values, alarm=False)
+
+
+def _change_row(
+    connection: sql.Connection, known: Incident, values: dict[str, Any], alarm: bool
+) -> tuple[Incident, bool] | None:
     changed = known | values
     if changed == known:
         return None
@@ -101,8 +122,11 @@ def _settle(
     return changed, alarm
 
 
-def _note_rises(connection: sql.Connection, box: str, incident: int, course: Course) -> None:
+def _note_rises(
+    connection: sql.Connection, box: str, incident: int, course: Course
+) -> list[Change]:
     """The box's own interventions, each once: its reminder, its lamp, its call for an officer.
+    Those that nobody had noted before, in this process or in another.
 
     When a time was resolved, one may belong to another incident than was thought.
     """
@@ -115,11 +139,14 @@ def _note_rises(connection: sql.Connection, box: str, incident: int, course: Cou
             .where(incidents.c.box == box, i.seq.in_([rise.seq for rise in course.rises]))
         )
     }
+    new = []
     for rise in course.rises:
         known = there.get(rise.seq)
         own = {"incident": incident, "at_s": rise.unix_s}
         if known is None:
             own |= {"kind": STAGES[rise.stage], "seq": rise.seq, "note": "", "outcome": ""}
             connection.execute(sql.insert(interventions).values(own))
+            new.append(rise)
         elif (known.incident, known.at_s) != (incident, rise.unix_s):
             connection.execute(sql.update(interventions).where(i.id == known.id).values(own))
+    return new

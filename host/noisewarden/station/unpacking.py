@@ -15,7 +15,7 @@ from noisewarden.firmware import wire
 
 MINUTE_S = 60
 
-_, (_FORMAT, _INTEGERS), (_NAMED, _, _, _), _ = wire.LAYOUTS[wire.KINDS.index("minute")]
+(_FORMAT, _INTEGERS), (_NAMED, *_), _ = wire.layout("minute")
 _LEVELS_AT = wire.HEADER_BYTES + struct.calcsize(_FORMAT)
 _LEVELS = len(_NAMED) + MINUTE_S
 _BYTES = _LEVELS_AT + (3 * _LEVELS + 1) // 2

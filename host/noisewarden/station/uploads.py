@@ -57,10 +57,9 @@ class Upload:
             broken = arrival.entry in result.broken
             if not broken:
                 self._highest = max(self._highest, seq)
-            if seq > self._settled:
+            if seq > self._settled and wire.header(arrival.entry[1])[0] in KINDS:
                 self._live[seq] = arrival.live
-                if wire.header(arrival.entry[1])[0] in KINDS:
-                    self._news = max(self._news, seq)
+                self._news = max(self._news, seq)
             if seq == self._probe and not broken:
                 self._probe = None
                 if result.conflicts:
@@ -118,13 +117,15 @@ class Upload:
         """Whether they should; `unsettled`: one is open, so that any record may end it."""
         return self.held > self._settled and (unsettled or self._news > self._settled)
 
-    def settle(self) -> tuple[int, Mapping[int, bool]]:
+    def unsettled(self) -> tuple[int, Mapping[int, bool]]:
         """(up to where they have, what the box said of the records since: did each come live)."""
-        since, self._settled = self._settled, self.held
-        told = {seq: live for seq, live in self._live.items() if seq <= self.held}
-        for seq in told:
+        return self._settled, {s: live for s, live in self._live.items() if s <= self.held}
+
+    def settle(self, live: Mapping[int, bool]) -> None:
+        """They have taken in what `unsettled` told, on disk."""
+        self._settled = self.held
+        for seq in live:
             del self._live[seq]
-        return since, told
 
 
 def again(missing: Iterable[Gap]) -> Again:

@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from noisewarden.console import Console
@@ -90,14 +91,16 @@ class UsbBox:
     def _hear(self, box: str, name: str, payload: Payload) -> None:
         now = self._loop.time()
         new = box != self._box
-        self._box = box
+        if new:
+            self._box, self._due, self._since_ack = box, None, 0
         if name == "record":
             self._since_ack += 1
             self._heard_record_at = now
             newest = payload.get("newest")
             self._newest = newest if isinstance(newest, int) else 0
         elif now - self._heard_record_at > SILENT_AFTER_S:
-            self._send_due()
+            with suppress(Unreachable):  # the box asks again
+                self._send_due()
         unknown = f"{box} is not in the register; provision it, or import its handover"
         self._trouble(f"usb {self._port}", "" if self._intake.knows(box) else unknown)
         self._intake.hear(self, box, name, payload)

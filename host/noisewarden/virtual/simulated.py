@@ -213,7 +213,8 @@ class SimulatedBox:
             if wanted is None:
                 self._wake.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), 1)
+                    async with asyncio.timeout(1):
+                        await self._wake.wait()
                 if self.upload.silent(self._now_ms()):
                     self.tell_state()
                 continue

@@ -7,7 +7,7 @@ const csrf = document.querySelector('meta[name="csrf"]')?.content;
 /** A problem document (RFC 9457); its message is in the language of the page where it can be. */
 export class Problem extends Error {
   constructor({ status, code, detail }, waitS) {
-    super(maybe(`problem.code.${code}`, { wait: waitS }) ?? detail);
+    super(maybe(`problem.code.${code}`, { wait: waitS, detail }) ?? detail);
     this.status = status;
     this.code = code;
   }
@@ -18,7 +18,19 @@ export function logIn() {
   location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
 }
 
+let waiting = 0;
+
+/** What takes its time is seen to be under way, on every page in the same place. */
 async function ask(method, path, given) {
+  document.body.toggleAttribute("data-waiting", ++waiting > 0);
+  try {
+    return await exchange(method, path, given);
+  } finally {
+    document.body.toggleAttribute("data-waiting", --waiting > 0);
+  }
+}
+
+async function exchange(method, path, given) {
   const headers = { Accept: "application/json" };
   const isFile = given instanceof Blob;
   const body = isFile ? given : JSON.stringify(given);

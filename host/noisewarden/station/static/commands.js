@@ -1,6 +1,7 @@
 // What was asked of a box: by whom, and how far it has come.
 
 import { get } from "./api.js";
+import { heard } from "./heard.js";
 import { name } from "./incident_words.js";
 import { row } from "./tables.js";
 import { dateTime, duration, maybe, t, time } from "./words.js";
@@ -57,7 +58,7 @@ export class Commands {
   async show(command) {
     const made = row(
       dateTime(command.asked_s), await by(command), describe(command), trail(command),
-      command.detail);
+      heard(command.detail));
     const before = this.rows.get(command.id);
     if (before) before.replaceWith(made);
     else this.body.prepend(made);
@@ -83,7 +84,7 @@ export class Asked {
   take(command) {
     this.heard.set(command.id, command);
     if (command.id !== this.id) return false;
-    this.place.replaceChildren(describe(command), trail(command), command.detail);
+    this.place.replaceChildren(describe(command), trail(command), heard(command.detail));
     return true;
   }
 }

@@ -45,9 +45,10 @@ export class Course {
     this.picture = picture;
   }
 
-  show(model) {
+  /** `width`: of the picture in px, for another than it has on the page. */
+  show(model, width = this.picture.clientWidth) {
     this.model = model;
-    this.width = Math.max(280, this.picture.clientWidth);
+    this.width = Math.max(280, width);
     this.picture.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     const highest = Math.max(HIGH_DB, ...model.points.map(({ lafmax }) => lafmax ?? 0));
     this.high = STEP_DB * Math.ceil(highest / STEP_DB);
@@ -154,7 +155,7 @@ export class Course {
         element("text", { x: MARGIN.left - 6, y: y + 4, class: "scale" }, level),
       );
     }
-    made.push(element("text", { x: MARGIN.left - 6, y: MARGIN.top - 12, class: "scale" }, "dB"));
+    made.push(element("text", { x: 0, y: MARGIN.top - STRIP - 5 }, t("course.scale")));
     return made;
   }
 

@@ -7,7 +7,7 @@ import { attempt } from "./forms.js";
 import * as levels from "./levels.js";
 import { clock, dateOf } from "./local_time.js";
 import { Statistics } from "./statistics.js";
-import { dB, t } from "./words.js";
+import { level, t } from "./words.js";
 
 const SECONDS_MOST_S = 7200;
 const VIEW_LEAST_S = 120;
@@ -120,8 +120,8 @@ export class Day {
     const second = this.seconds === null ? undefined : levels.at(this.seconds, unixS);
     const told = [
       when,
-      second !== undefined && `LAeq,1s ${dB(second)}`,
-      point.missing || `${point.name} ${dB(point.laeq)} · LAFmax ${dB(point.lafmax)}`,
+      second !== undefined && `LAeq,1s ${level(second)}`,
+      point.missing || `${point.name} ${level(point.laeq)} · LAFmax ${level(point.lafmax)}`,
       point.limit !== null && t("course.limit", { limit: point.limit }),
       point.stage > 0 && t(`stage.${point.stage}`),
       point.marks,

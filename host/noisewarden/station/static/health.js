@@ -2,8 +2,10 @@
 
 import { get } from "./api.js";
 import { attempt } from "./forms.js";
+import { heard } from "./heard.js";
 import { follow } from "./stream.js";
 import { definitions } from "./tables.js";
+import { trouble as words } from "./troubles.js";
 import { bytes, count, dateTime, maybe, percent, since, t } from "./words.js";
 
 const AGAIN_EVERY_MS = 5000;
@@ -12,17 +14,18 @@ const trouble = document.getElementById("trouble");
 const link = document.getElementById("link");
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 
-/** Its cause and cure come from the station, in its own language. */
+/** What it means and wants; below it the cause as the station found it, which is in English. */
 function ill([what, why]) {
-  const [kind, ...rest] = what.split(" ");
+  const { name, text } = words(what);
   const made = document.createElement("li");
   made.className = "notice bad";
-  const name = document.createElement("strong");
-  name.textContent = [maybe(`trouble.${kind}`) ?? kind, ...rest.filter((word) => word !== "of")].join(" ");
-  const words = document.createElement("span");
-  words.lang = "en";
-  words.textContent = why;
-  made.append(name, " ", words);
+  made.append(Object.assign(document.createElement("strong"), { textContent: name }), " ", text ?? "");
+  const cause = document.createElement("p");
+  cause.className = "small";
+  cause.append(`${t("trouble.detail")}: `, Object.assign(document.createElement("span"), {
+    lang: "en", textContent: why,
+  }));
+  made.append(cause);
   return made;
 }
 
@@ -53,7 +56,7 @@ function counts(name, numbers) {
 function refusals(refused) {
   const found = Object.entries(refused);
   if (!found.length) return [];
-  return [[t("health.refused"), found.map(([why, times]) => `${why} ${count(times)}`).join(" · ")]];
+  return [[t("health.refused"), found.map(([why, times]) => `${heard(why)} ${count(times)}`).join(" · ")]];
 }
 
 function broker(found) {

@@ -6,9 +6,11 @@ import { IncidentLevels } from "./incident_levels.js";
 import * as said from "./incident_words.js";
 import { follow } from "./stream.js";
 import { row } from "./tables.js";
-import { dateTime, dB, t } from "./words.js";
+import { dateTime, level, t } from "./words.js";
 
 const AGAIN_EVERY_MS = 30_000;
+/** How wide the course is on A4. */
+const PRINTED_PX = 660;
 
 const page = document.getElementById("incident");
 const trouble = document.getElementById("trouble");
@@ -22,8 +24,8 @@ let incident;
 
 async function line(done, n) {
   const record = incident.course.find(({ seq }) => seq === done.seq);
-  const level = record && record.laeq10 !== null
-    ? t("incident.level", { level: dB(record.laeq10), limit: record.limit }) : "";
+  const measured = record && record.laeq10 !== null
+    ? t("incident.level", { level: level(record.laeq10), limit: record.limit }) : "";
   const number = document.createElement("span");
   number.className = "number";
   number.textContent = n + 1;
@@ -32,9 +34,18 @@ async function line(done, n) {
     done.at_s === null ? t("incident.unknown") : dateTime(done.at_s),
     done.person === null ? t("incident.box.itself") : await said.name(done.person),
     t(`kind.${done.kind}`),
-    done.note || level,
+    done.note || measured,
     done.outcome,
   );
+}
+
+/** What the box had last been calibrated with when it began, as its journal has it. */
+async function calibration() {
+  const records = await get(`/boxes/${incident.box}/records?kind=calibration`);
+  const last = records.find(({ seq }) => seq < incident.opened_seq);
+  if (!last || last.unreadable) return t("incident.calibration.none");
+  const { uncertainty_mdb: uncertainty, ...of } = last.fields;
+  return t("incident.calibration.of", { ...of, uncertainty: (uncertainty / 1000).toFixed(2) });
 }
 
 /** How far the records of its stages can be trusted. */
@@ -87,10 +98,12 @@ const showLevels = () => attempt(trouble, async () => {
 
 const look = () => attempt(trouble, async () => {
   incident = await get(path);
-  const { place } = await get(`/boxes/${incident.box}`);
+  const { place, serial } = await get(`/boxes/${incident.box}`);
   part("box").textContent = place || incident.box;
   part("box").href = `/boxes/${incident.box}`;
   part("id").textContent = incident.box;
+  part("serial").textContent = serial || "–";
+  part("calibration").textContent = await calibration();
   await show();
   await showLevels();
 });
@@ -104,10 +117,16 @@ part("take").addEventListener("click", () => attempt(trouble, async () => {
 
 part("print").addEventListener("click", () => print());
 addEventListener("beforeprint", () => {
+  levels.show(PRINTED_PX);
+  page.querySelector(".quantities").open = true;
   part("printed").textContent = t("incident.printed", {
     when: dateTime(Date.now() / 1000), name: page.dataset.name,
   });
+  part("zone").textContent = t("incident.zone", {
+    zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  });
 });
+addEventListener("afterprint", () => levels.show());
 
 if (acts) {
   handle(forms.intervene, async ({ kind, note, outcome }) => {

@@ -5,7 +5,7 @@ import { Course } from "./course.js";
 import * as levels from "./levels.js";
 import { element } from "./svg.js";
 import { definitions } from "./tables.js";
-import { date, dB, duration, percent, t, time } from "./words.js";
+import { date, dB, duration, level, percent, t, time } from "./words.js";
 
 const BEFORE_S = 300;
 const AFTER_S = 600;
@@ -42,7 +42,7 @@ export class IncidentLevels {
     this.picture = picture;
     this.figures = figures;
     this.course = new Course(picture);
-    new ResizeObserver(() => this.model && this.show()).observe(picture.parentElement);
+    new ResizeObserver(() => this.show()).observe(picture.parentElement);
   }
 
   /** Whether there is anything to show of an incident. */
@@ -63,8 +63,10 @@ export class IncidentLevels {
     return points.length > 0;
   }
 
-  show() {
-    this.course.show(this.model);
+  /** `width`: in px, for another than it has on the page; nothing when there are no levels. */
+  show(width) {
+    if (!this.model) return;
+    this.course.show(this.model, width);
     this.mark();
     this.picture.setAttribute("aria-label", this.words());
   }
@@ -99,8 +101,8 @@ export class IncidentLevels {
     const to = Math.min(calm ?? this.model.view.to_s, this.model.view.to_s);
     const { whole } = await get(`/boxes/${box}/statistics?from=${from}&to=${to + MINUTE_S}`);
     definitions(this.figures, [
-      ["LAeq", dB(whole.laeq)], ["LAFmax", dB(whole.lafmax)],
-      ["L10", dB(whole.l10)], ["L90", dB(whole.l90)],
+      ["LAeq", level(whole.laeq)], ["LAFmax", level(whole.lafmax)],
+      ["L10", level(whole.l10)], ["L90", level(whole.l90)],
       [t("incident.lasted"), duration(to - from)],
       [t("statistics.valid"), percent(whole.valid_share)],
     ]);

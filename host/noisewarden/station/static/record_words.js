@@ -1,28 +1,35 @@
 // Records of a box's journal, in words.
 
-import { dB, dateTime, duration, maybe, t } from "./words.js";
+import { heard } from "./heard.js";
+import { dateTime, duration, level, maybe, t } from "./words.js";
 
 const flags = (names) => names.map((name) => maybe(`flag.${name}`) ?? name).join(", ");
 const stage = (number) => t(`stage.${number}`);
 
+/** "done", or "refused: " and why. */
+function answer(outcome) {
+  const [status, ...why] = outcome.split(": ");
+  return [maybe(`status.${status}`) ?? status, heard(why.join(": "))].filter(Boolean).join(" · ");
+}
+
 const WORDS = {
   minute: ({ laeq, lafmax, valid_s: valid, limit, flags: names }) => [
-    `LAeq ${dB(laeq)}`, `LAFmax ${dB(lafmax)}`, t("course.limit", { limit }),
+    `LAeq ${level(laeq)}`, `LAFmax ${level(lafmax)}`, t("course.limit", { limit }),
     valid < 60 && t("record.valid", { valid }), flags(names),
   ],
   stage: ({ previous, stage: to, laeq10, limit, flags: names }) => [
-    `${stage(previous)} → ${stage(to)}`, t("incident.level", { level: dB(laeq10), limit }), flags(names),
+    `${stage(previous)} → ${stage(to)}`, t("incident.level", { level: level(laeq10), limit }), flags(names),
   ],
   boot: ({ cause, firmware, micropython, board }) => [
     maybe(`reset.${cause}`) ?? cause, `${t("state.firmware")} ${firmware}`,
     `MicroPython ${micropython}`, board,
   ],
-  config: ({ change, digest }) => [change, `SHA-256 ${digest.slice(0, 12)}…`],
+  config: ({ change, digest }) => [heard(change), `SHA-256 ${digest.slice(0, 12)}…`],
   calibration: ({ offset_mdb: offset, expires, by }) => [
     t("record.calibrated", { offset: signed(offset), expires }), by,
   ],
-  command: ({ action, by, outcome }) => [maybe(`action.${action}`) ?? action, by, outcome],
-  fault: ({ text }) => [text],
+  command: ({ action, by, outcome }) => [maybe(`action.${action}`) ?? action, by, answer(outcome)],
+  fault: ({ text }) => [heard(text)],
   overwritten: ({ first, last }) => [t("record.overwritten", { first, last })],
 };
 

@@ -11,6 +11,17 @@ for (const button of document.querySelectorAll("[data-speak]")) {
   });
 }
 
+// A narrow window has no room for the head of a table: each cell tells the name of its column.
+for (const table of document.querySelectorAll("table.stacked")) {
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+  const name = () => {
+    for (const { cells } of table.tBodies[0].rows) {
+      [...cells].forEach((cell, n) => { cell.dataset.column = names[n]; });
+    }
+  };
+  new MutationObserver(name).observe(table.tBodies[0], { childList: true });
+}
+
 document.querySelector("[data-log-out]")?.addEventListener("click", async () => {
   await remove("/session").catch(() => null);
   location.assign("/login");

@@ -6,6 +6,7 @@ import { attempt } from "./forms.js";
 import { PlanOverview } from "./plan_overview.js";
 import { follow } from "./stream.js";
 import { Tile } from "./tile.js";
+import { trouble as words } from "./troubles.js";
 import { t } from "./words.js";
 
 const TICK_MS = 1000;
@@ -76,7 +77,8 @@ function arrange() {
 function ail({ troubles }) {
   const place = document.getElementById("ailing");
   place.hidden = Object.keys(troubles).length === 0;
-  place.querySelector("span").textContent = Object.values(troubles).join(" · ");
+  place.querySelector("span").textContent = Object.entries(troubles)
+    .map(([what, why]) => words(what).text ?? why).join(" ");
 }
 
 function announce(tile, before) {

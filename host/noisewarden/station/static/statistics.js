@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { definitions, row } from "./tables.js";
-import { dB, maybe, percent, t } from "./words.js";
+import { dB, level, maybe, percent, t } from "./words.js";
 
 const NAMES = { laeq: "LAeq", lafmax: "LAFmax", l10: "L10", l50: "L50", l90: "L90" };
 
@@ -25,10 +25,10 @@ export class Statistics {
 
   show({ whole, unmarked, day, night, ldn, least_valid_share: least }) {
     definitions(part("figures"), [
-      ...Object.entries(NAMES).map(([key, name]) => [name, dB(whole[key])]),
-      ["Ld", dB(day.laeq)],
-      ["Ln", dB(night.laeq)],
-      ["Ldn", dB(ldn)],
+      ...Object.entries(NAMES).map(([key, name]) => [name, level(whole[key])]),
+      ["Ld", level(day.laeq)],
+      ["Ln", level(night.laeq)],
+      ["Ldn", level(ldn)],
       [t("statistics.valid"), percent(whole.valid_share)],
     ]);
     const marks = Object.entries(whole.marked_min)
@@ -36,7 +36,7 @@ export class Statistics {
       .map(([flag, minutes]) => t("statistics.marked", { flag: t(`flag.${flag}`), minutes }));
     const notes = [t("statistics.least", { least: percent(least) }), t("statistics.of")];
     if (unmarked.laeq !== whole.laeq && unmarked.laeq !== null) {
-      notes.push(t("statistics.unmarked", { laeq: dB(unmarked.laeq) }));
+      notes.push(t("statistics.unmarked", { laeq: level(unmarked.laeq) }));
     }
     part("note").textContent = notes.join(" ");
     part("marks").textContent = marks.join(" · ");

@@ -3,13 +3,11 @@
 import * as matrix from "./matrix.js";
 import { Trend } from "./trend.js";
 import { name } from "./incident_words.js";
-import { maybe, since, t } from "./words.js";
+import { level, maybe, since, t } from "./words.js";
 
 const STALE_MS = 6000;
 const NEEDS_A_TECHNICIAN = ["dead", "slot", "uncalibrated", "clock"];
 const REFERRAL = 3;
-
-const tenths = (level) => (level === null ? "–" : level.toFixed(1));
 
 export class Tile {
   /** `box`: as /api/v1/boxes has it. */
@@ -103,9 +101,9 @@ export class Tile {
     matrix.show(part.matrix, reading, why);
     part.levels.hidden = !reading;
     if (reading) {
-      part.laeq.textContent = tenths(reading.laeq);
-      part.lafmax.textContent = tenths(reading.lafmax);
-      part.limit.textContent = reading.limit;
+      part.laeq.textContent = level(reading.laeq);
+      part.lafmax.textContent = level(reading.lafmax);
+      part.limit.textContent = `${reading.limit} dB`;
     }
     // Without a level, "within" would be a claim; a stage that is held is none.
     part.stage.hidden = !reading || (reading.laeq === null && this.stage === 0);

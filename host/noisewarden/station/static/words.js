@@ -62,8 +62,9 @@ export function bytes(number) {
   return `${short.format(number / 1000 ** size)} ${SIZES[size]}`;
 }
 
-/** A level in dB to a tenth, a dash for none. */
-export const dB = (level) => (level === null ? "–" : level.toFixed(1));
+/** A level in dB to a tenth, a dash for none; without its unit, and with it. */
+export const dB = (laeq) => (laeq === null ? "–" : laeq.toFixed(1));
+export const level = (laeq) => (laeq === null ? "–" : `${dB(laeq)} dB`);
 
 const unit = (name) =>
   new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short" });

@@ -19,6 +19,7 @@ class BoxOut(BaseModel):
     """A box now.
 
     reading  its last second (docs/protocol.md), null when there is none that is true now
+    serial   of its chip, "" for a box that is not in the register
     reason   why there is no level: "no connection", warmup, dead, slot; "" when there is one
     state    what it last said of itself; seen_s when it last said anything, 0 for never
     trend    LAeq in dB of each 10 s of the last ten minutes, the newest last; null for no level
@@ -28,6 +29,7 @@ class BoxOut(BaseModel):
     box: str
     place: str
     board: str
+    serial: str
     revoked: bool
     online: bool
     reading: dict[str, Any] | None
@@ -45,6 +47,7 @@ def _out(station: Station, box: str, registered: Registered | None) -> BoxOut:
         **now,
         place=registered.place if registered else str(said.get("place", "")),
         board=registered.board if registered else str(said.get("board", "")),
+        serial=registered.serial if registered else "",
         revoked=registered is not None and registered.revoked_s is not None,
         trend=station.live.trend(box),
     )

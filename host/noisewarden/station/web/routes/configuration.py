@@ -1,11 +1,12 @@
 """A box's configuration: what it is, what is wrong with another, what that would have done."""
 
+import json
 import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from noisewarden.firmware import config as settings
 from noisewarden.station import configurations
@@ -38,10 +39,18 @@ class ConfigurationOut(BaseModel):
     temporary: list[dict[str, Any]]
 
 
+def _of_whole_characters(config: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(config, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # JSON can name half of one
+        raise ValueError("has half a character") from None
+    return config
+
+
 class Proposed(Strict):
     """A configuration; keys that are missing take the firmware's own values."""
 
-    config: dict[str, Any]
+    config: Annotated[dict[str, Any], AfterValidator(_of_whole_characters)]
 
 
 class FieldProblem(BaseModel):
