@@ -20,7 +20,7 @@ from noisewarden.virtual.mqtt_packets import (
 __all__ = ["DISCONNECT", "PINGREQ", "Client", "Message", "connect", "packet", "publish"]
 __all__ += ["station", "subscribe", "text"]
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 
 
 class Client:

@@ -20,7 +20,7 @@ from noisebox.service import MICROPYTHON, Service
 
 JOURNAL = "journal"
 
-SILENT_AFTER_MS = const(1500)
+_SILENT_AFTER_MS = const(1500)
 """A second that does not come is a second without a level."""
 _FRAME_MS = const(125)
 _WATCH_MS = const(250)
@@ -217,7 +217,7 @@ class App:
         watchdog = hal.watchdog(WATCHDOG_MS)
         while True:
             await asyncio.sleep_ms(_WATCH_MS)
-            if time.ticks_diff(time.ticks_ms(), self._second_ms) > SILENT_AFTER_MS:
+            if time.ticks_diff(time.ticks_ms(), self._second_ms) > _SILENT_AFTER_MS:
                 self._second_ms = time.ticks_add(self._second_ms, 1000)
                 self._silences += 1
                 self._box.silence()

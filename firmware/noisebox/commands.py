@@ -8,9 +8,9 @@ anyway.
 from micropython import const
 
 _REMEMBERED = const(16)
-MAX_TEXT = const(64)
-MAX_SHOW_S = const(600)
-MAX_COMPARE_S = const(600)
+_MAX_TEXT = const(64)
+_MAX_SHOW_S = const(600)
+_MAX_COMPARE_S = const(600)
 """Then a box whose technician's laptop has gone is itself again."""
 
 
@@ -27,8 +27,8 @@ def _whole(command, key, lowest, highest):
 
 def _text(command, key):
     value = command.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
-        raise Refused("{} must have 1 to {} characters".format(key, MAX_TEXT))
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
+        raise Refused("{} must have 1 to {} characters".format(key, _MAX_TEXT))
     return value
 
 
@@ -94,15 +94,17 @@ class Commands:
         if action == "spotlight_off":
             return box.spotlight_off()
         if action == "show":
-            return box.show_text(_text(command, "text"), _whole(command, "seconds", 1, MAX_SHOW_S))
+            return box.show_text(
+                _text(command, "text"), _whole(command, "seconds", 1, _MAX_SHOW_S)
+            )
         if action == "identify":
-            return box.identify(_whole(command, "seconds", 1, MAX_SHOW_S))
+            return box.identify(_whole(command, "seconds", 1, _MAX_SHOW_S))
         if action == "set_time":
             return system.set_time(_whole(command, "time", 0, 0xFFFFFFFF))
         if action == "set_config":
             return system.set_config(_object(command, "config"))
         if action == "compare":
-            return box.compare(_whole(command, "seconds", 0, MAX_COMPARE_S))
+            return box.compare(_whole(command, "seconds", 0, _MAX_COMPARE_S))
         if action == "set_calibration":
             return system.set_calibration(_object(command, "calibration"))
         if action == "void_calibration":

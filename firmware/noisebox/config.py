@@ -13,18 +13,18 @@ from micropython import const
 
 from noisebox import posix_tz, schedule, timetable, zone
 
-MAX_BYTES = const(8192)
+_MAX_BYTES = const(8192)
 MAX_OFFSET_DB = const(15)
 """A calibration that needs more is a wrong microphone entry or a covered port, not a tolerance."""
 LAST_GOOD = ".last"
-_NEW = ".new"
+_NEW = const(".new")
 
 # Beside what is no JSON: MicroPython's takes keys that are no text, and any depth of nesting.
 _UNREADABLE = (ValueError, TypeError, RuntimeError)
 
 _MAX_TEXT = const(60)
-_SLUG = "abcdefghijklmnopqrstuvwxyz0123456789-"
-_MODES = ("number", "bar", "off")
+_SLUG = const("abcdefghijklmnopqrstuvwxyz0123456789-")
+_MODES = const(("number", "bar", "off"))
 
 
 def _whole(value, lowest, highest):
@@ -216,14 +216,14 @@ def _read(files, path):
         with files.open(path, "rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
-            return file.read(min(size, MAX_BYTES + 1))
+            return file.read(min(size, _MAX_BYTES + 1))
     except OSError:
         return None
 
 
 def _parsed(data):
     """What is in `data`; ValueError when it is no JSON, or too much."""
-    if len(data) > MAX_BYTES:
+    if len(data) > _MAX_BYTES:
         raise ValueError
     return json.loads(data)
 
@@ -241,7 +241,7 @@ def _checked(data):
         config = _parsed(data)
         found = problems(config)
     except _UNREADABLE:
-        return None, ["not valid JSON, or longer than {} bytes".format(MAX_BYTES)]
+        return None, ["not valid JSON, or longer than {} bytes".format(_MAX_BYTES)]
     return (None if found else config), found
 
 
@@ -279,8 +279,8 @@ def save(files, path, config):
     if found:
         return found
     data = json.dumps(config).encode()
-    if len(data) > MAX_BYTES:
-        return ["{}: longer than {} bytes".format(path, MAX_BYTES)]
+    if len(data) > _MAX_BYTES:
+        return ["{}: longer than {} bytes".format(path, _MAX_BYTES)]
     try:
         _write(files, path, data)
         _write(files, path + LAST_GOOD, data)
@@ -304,7 +304,7 @@ def calibration(files, path):
         written = _parsed(data)
         found = _problems_of_calibration(written)
     except _UNREADABLE:
-        found = ["not valid JSON, or longer than {} bytes".format(MAX_BYTES)]
+        found = ["not valid JSON, or longer than {} bytes".format(_MAX_BYTES)]
     if found:
         return 0.0, 0, "", [path + ": " + problem for problem in found]
     if "void" in written:

@@ -31,10 +31,10 @@ _BAR_DB = const(30)
 # and more so for an eye without red cones. Blue moves it away from yellow, as in traffic lights.
 GREEN = (0, 255, 60)
 RED = (200, 0, 0)
-WHITE = (80, 80, 80)
+_WHITE = const((80, 80, 80))
 """What is no level: dashes, text."""
-_DIM = (24, 24, 24)
-_BLUE = (0, 0, 80)
+_DIM = const((24, 24, 24))
+_BLUE = const((0, 0, 80))
 
 _DIGIT_LEDS = const(17)
 """LEDs of the figure 8."""
@@ -107,7 +107,6 @@ class Display:
         self.width, self.height = seen_size(matrix)
         self._starts = chain(matrix)
         self.buffer = bytearray(3 * len(self._starts))
-        self._dark = bytes(len(self.buffer))
         self._order = tuple("RGB".index(letter) for letter in matrix["colours"])
         self._idle_ma = matrix["idle_ma"] * len(self._starts)
         self._channel_ma = matrix["channel_ma"]
@@ -127,7 +126,9 @@ class Display:
 
     def off(self):
         """All dark."""
-        self.buffer[:] = self._dark
+        buffer = self.buffer
+        for n in range(len(buffer)):
+            buffer[n] = 0
         self.shown = ""
         self.colour = "off"
 
@@ -167,7 +168,7 @@ class Display:
         left = (self.width - columns) // 2
         if columns > self.width:
             left = self.width - step % (self.width + columns)
-        self._text(text, left, (self.height - fonts.HEIGHT) // 2, WHITE)
+        self._text(text, left, (self.height - fonts.HEIGHT) // 2, _WHITE)
         self._dim()
 
     def identify(self, step):
@@ -175,7 +176,7 @@ class Display:
         self.off()
         for y in range(self.height):
             for x in range(self.width):
-                self._light(x, y, _BLUE if (x // 2 + y // 2 + step) & 1 else WHITE)
+                self._light(x, y, _BLUE if (x // 2 + y // 2 + step) & 1 else _WHITE)
         self._dim()
 
     def current_ma(self):
@@ -193,7 +194,7 @@ class Display:
             top = (self.height - fonts.HEIGHT - _GAP - fonts.SMALL_HEIGHT) // 2
             self._small_number(limit, (self.width + columns + 1) // 2, top + fonts.HEIGHT + _GAP)
         if level is None:
-            self.shown, colour = "--", WHITE
+            self.shown, colour = "--", _WHITE
         elif overload:
             self.shown, colour = "HI", self._verdict(True)
         else:

@@ -8,6 +8,8 @@ import struct
 
 from noisebox import wire
 
+_LAYOUTS = [wire.layout(kind) for kind in wire.KINDS]
+
 
 def _unpack_levels(data):
     count = len(data) * 2 // 3
@@ -30,11 +32,11 @@ def _named(names, values):
 
 
 def _unpack_body(kind, body):
-    _, (layout, names), levels, texts = wire.LAYOUTS[kind]
-    at = struct.calcsize(layout)
+    (form, names), levels, texts = _LAYOUTS[kind]
+    at = struct.calcsize(form)
     if len(body) < at:
         raise ValueError("{}: body of {} bytes is too short".format(wire.KINDS[kind], len(body)))
-    fields = _named(names, struct.unpack(layout, body[:at]))
+    fields = _named(names, struct.unpack(form, body[:at]))
     if levels:
         named, rest, least, most = levels
         values = _unpack_levels(body[at:])

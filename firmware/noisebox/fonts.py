@@ -5,7 +5,7 @@ from micropython import const
 HEIGHT = const(7)
 SMALL_HEIGHT = const(5)
 SMALL_WIDTH = const(3)
-SPACE_WIDTH = const(3)
+_SPACE_WIDTH = const(3)
 
 _FIRST = const(32)
 _LAST = const(95)
@@ -53,7 +53,7 @@ def width(character):
     for columns in range(_COLUMNS, 0, -1):
         if _GLYPHS[start + columns - 1]:
             return columns
-    return SPACE_WIDTH
+    return _SPACE_WIDTH
 
 
 def column(character, n):

@@ -61,7 +61,7 @@ def microphone(pins):
     )
 
 
-TX_POWER_DBM = const(17)
+_TX_POWER_DBM = const(17)
 """With an antenna of 3 dBi the 20 dBm (EIRP) that China and Europe allow at 2.4 GHz; less current
 at a stroke, too, which a microphone hears. The channels follow the access point: IDF's default."""
 
@@ -74,7 +74,7 @@ def radio():
 
     wlan = network.WLAN(network.WLAN.IF_STA)
     wlan.active(True)
-    wlan.config(reconnects=0, txpower=TX_POWER_DBM)
+    wlan.config(reconnects=0, txpower=_TX_POWER_DBM)
     return wlan
 
 

@@ -9,7 +9,7 @@ WATCHDOG_MS = const(15_000)
 """Longer than the longest silence of a healthy box (a journal recovery, a TLS handshake), short
 enough that the street does not look at a frozen number."""
 
-_RESTART_MS = (1000, 2000, 5000, 10_000, 30_000)
+_RESTART_MS = const((1000, 2000, 5000, 10_000, 30_000))
 
 
 class Heartbeats:

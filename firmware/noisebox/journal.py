@@ -22,9 +22,9 @@ SEGMENT_BYTES = const(8 * 4096 - 44)
 SEGMENTS = const(54)
 """1.8 MB, over 7 days. While the ring turns there is one more; 0.3 MB stay for the firmware."""
 
-FLUSH_AFTER_MS = const(240_000)
+_FLUSH_AFTER_MS = const(240_000)
 """With the minute that is being measured, a power cut costs at most 5 min."""
-RETRY_AFTER_MS = const(10_000)
+_RETRY_AFTER_MS = const(10_000)
 WAITING_MOST = const(32)
 _LINKS = const(2)
 """Console and station: each reads at a place of its own."""
@@ -108,7 +108,7 @@ class Journal:
         if not self._waiting or uptime_ms < self._retry_ms:
             return False
         oldest_ms = wire.header(self._waiting[0])[3]
-        return self._urgent or uptime_ms - oldest_ms >= FLUSH_AFTER_MS
+        return self._urgent or uptime_ms - oldest_ms >= _FLUSH_AFTER_MS
 
     def flush(self, uptime_ms):
         """Writes what waits; True when all of it is on flash.
@@ -129,7 +129,7 @@ class Journal:
         except OSError as error:
             self.errors += 1
             self.fault = "journal: {}".format(error)
-            self._retry_ms = uptime_ms + RETRY_AFTER_MS
+            self._retry_ms = uptime_ms + _RETRY_AFTER_MS
             return False
         self._urgent = False
         self.fault = ""

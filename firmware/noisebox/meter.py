@@ -36,23 +36,23 @@ from noisebox.kernels import (
 )
 from noisebox.statistics import Minute
 
-SECOND_SAMPLES = const(48_000)
-TENTH_SAMPLES = const(4_800)
+_SECOND_SAMPLES = const(48_000)
+_TENTH_SAMPLES = const(4_800)
 
-F_SAMPLES = const(6_000)
-S_SAMPLES = const(48_000)
+_F_SAMPLES = const(6_000)
+_S_SAMPLES = const(48_000)
 """Time constants of F and S, 125 ms and 1 s (IEC 61672-1, 5.8.1)."""
 
-MIN_VALID_SAMPLES = const(43_200)
+_MIN_VALID_SAMPLES = const(43_200)
 """90 % of a second; with less it has no level."""
 
-UNDERRANGE_DB = const(7)
+_UNDERRANGE_DB = const(7)
 """Closer than this to its own noise a microphone reads more than 1 dB high."""
 
-DEAD_DB = const(10)
+_DEAD_DB = const(10)
 """No microphone is this much quieter than its own noise; units differ by ±3 dB."""
 
-WIND_DB = const(20)
+_WIND_DB = const(20)
 """LCeq − LAeq above which it is wind, not sound (DESIGN 4.2)."""
 
 _WORD_BITS = const(24)
@@ -179,7 +179,7 @@ class Meter:
         self._taken += count
         if self._taken >= self._tenth_end:
             self._end_tenth(frames, count)
-        return self._end_second() if self._taken >= SECOND_SAMPLES else None
+        return self._end_second() if self._taken >= _SECOND_SAMPLES else None
 
     def minute(self):
         """The Minute that the last Second completed, once; otherwise None."""
@@ -189,12 +189,12 @@ class Meter:
     def _set_block(self, count):
         self._block_samples = count
         self._per_sample = 256 / count
-        self._f_step = 1 - exp(-count / F_SAMPLES)
-        self._s_step = 1 - exp(-count / S_SAMPLES)
+        self._f_step = 1 - exp(-count / _F_SAMPLES)
+        self._s_step = 1 - exp(-count / _S_SAMPLES)
 
     def _take_lost(self, count):
         # In whole blocks, so that seconds go on to end exactly; what is over waits for more.
-        lost = min(self._owed, SECOND_SAMPLES - self._taken - count) // count * count
+        lost = min(self._owed, _SECOND_SAMPLES - self._taken - count) // count * count
         if lost > 0:
             self._owed -= lost
             self._taken += lost
@@ -204,7 +204,7 @@ class Meter:
         self._taken = self._valid = 0
         self._lost = False
         self._tenths = 0
-        self._tenth_end = TENTH_SAMPLES
+        self._tenth_end = _TENTH_SAMPLES
         self._left = self._right = 0
         self._mute = False
         self._start_averages()
@@ -221,7 +221,7 @@ class Meter:
         while self._taken >= self._tenth_end and self._tenths < 10:
             self._second.laf[self._tenths] = self._level(self._f, A_GAIN_DB)
             self._tenths += 1
-            self._tenth_end += TENTH_SAMPLES
+            self._tenth_end += _TENTH_SAMPLES
         survey(frames, count, self._signs)
         if self._last_bit and not self._signs[LEFT]:
             self._mute = True
@@ -250,7 +250,7 @@ class Meter:
             mask = flags.WARMUP
             self._warming = not self._alive_early
             self._f = self._s = energy
-        elif self._valid >= MIN_VALID_SAMPLES:
+        elif self._valid >= _MIN_VALID_SAMPLES:
             mask = self._fill(second, laeq)
         if self._lost:
             mask |= flags.LOST
@@ -264,7 +264,7 @@ class Meter:
         left = self._left
         # A microphone of known words is never without noise: the wire broke in this second.
         broke = self._mute and not self._warming
-        if broke or laeq < self._noise_dba - DEAD_DB or (left and not self._speaks(left)):
+        if broke or laeq < self._noise_dba - _DEAD_DB or (left and not self._speaks(left)):
             return flags.SLOT if self._speaks(self._right) else flags.DEAD
         # Words shifted by one bit, as of an SPH0645 at the wrong clock edge, have their sign in
         # the bit below. It changes alone, and while it does not, it may look like full-scale DC.
@@ -290,9 +290,9 @@ class Meter:
         second.lasmax = self._level(self._s_max, A_GAIN_DB)
         second.lcpeak = self._level(self._peak * float(self._peak), C_GAIN_DB)
         mask = flags.OVERLOAD if self._clipped else 0
-        if laeq < self._noise_dba + UNDERRANGE_DB:
+        if laeq < self._noise_dba + _UNDERRANGE_DB:
             mask |= flags.UNDERRANGE
-        if second.lceq - laeq > WIND_DB:
+        if second.lceq - laeq > _WIND_DB:
             mask |= flags.WIND
         return mask
 

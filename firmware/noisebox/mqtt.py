@@ -10,6 +10,7 @@ Nothing here is kept for a new connection, so that a `Client` is thrown away wit
 import asyncio
 import socket
 import ssl
+from errno import EINPROGRESS
 
 from micropython import const
 
@@ -20,9 +21,14 @@ at the latest."""
 PACKET_MOST_BYTES = const(8192)
 """A longer packet ends the connection: there may be no room for it."""
 
-CONNECT_MS = const(10_000)
-HANDSHAKE_MS = const(20_000)
-LOOK_UP_MS = const(20_000)
+_LOGIN_MS = const(20_000)
+"""For TCP, TLS and CONNECT."""
+_LOOK_UP_MS = const(20_000)
+
+_IPPROTO_TCP = const(6)
+_TCP_NODELAY = const(1)
+"""As lwIP and Linux have them. A PUBACK and the result after it are two small packets: the second
+must not wait until the first is acknowledged (Nagle, RFC 896)."""
 
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
@@ -47,10 +53,24 @@ def pinned(ca):
 
 
 async def open_stream(host, port, tls, name):
-    """A stream to `host`, whose certificate must be for `name`; OSError or TimeoutError."""
-    address = await _look_up(host)
-    opening = asyncio.open_connection(address, port, ssl=tls, server_hostname=name)
-    return (await asyncio.wait_for_ms(opening, CONNECT_MS))[0]
+    """A stream to `host`, whose certificate must be for `name`; OSError or TimeoutError.
+
+    It is not connected yet: the first write waits for TCP and TLS. asyncio's `open_connection`
+    does as much, but keeps the socket to itself.
+    """
+    found = socket.getaddrinfo(await _look_up(host), port, 0, socket.SOCK_STREAM)[0]
+    wire = socket.socket(*found[:3])
+    wire.setblocking(False)
+    wire.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+    try:
+        wire.connect(found[-1])
+    except OSError as error:
+        if error.errno != EINPROGRESS:
+            wire.close()
+            raise
+    return asyncio.StreamReader(
+        tls.wrap_socket(wire, server_hostname=name, do_handshake_on_connect=False)
+    )
 
 
 async def _look_up(host):
@@ -74,7 +94,7 @@ async def _look_up(host):
     _thread.start_new_thread(ask, ())
     waited_ms = 0
     while not found:
-        if waited_ms > LOOK_UP_MS:
+        if waited_ms > _LOOK_UP_MS:
             raise asyncio.TimeoutError
         await asyncio.sleep_ms(100)
         waited_ms += 100
@@ -91,15 +111,14 @@ def _text(text):
 def _packet(header, *parts):
     """The bytes of a packet, in one piece: one write, and one record of TLS."""
     rest = sum([len(part) for part in parts])
-    packet = bytearray((header,))
+    start = bytearray((header,))
     while True:
-        packet.append(rest & 0x7F | (0x80 if rest > 0x7F else 0))
+        start.append(rest & 0x7F | (0x80 if rest > 0x7F else 0))
         rest >>= 7
         if not rest:
             break
-    for part in parts:
-        packet.extend(part)
-    return packet
+    # One allocation of the right size: a packet that grew would leave holes in the heap.
+    return b"".join((bytes(start),) + parts)
 
 
 class Client:
@@ -117,13 +136,14 @@ class Client:
         self._packet_id = 0
 
     async def connect(self, client_id, password, will_topic, will):
-        """Logs in, the client id being the user name too; MqttError when that is refused.
+        """Logs in, the client id being the user name too; MqttError when that is refused,
+        TimeoutError when there is no answer.
 
         The broker publishes `will`, retained, when this connection ends without `disconnect`.
         """
         # user, password, retained will at QoS 1, clean session
         flags = 0x80 | 0x40 | 0x20 | 0x08 | 0x04 | 0x02
-        await self._send(
+        asking = self._ask(
             0x10,
             _text("MQTT"),
             bytes((4, flags)),
@@ -134,12 +154,17 @@ class Client:
             _text(client_id),
             _text(password),
         )
-        header, body = await asyncio.wait_for_ms(self._receive(), HANDSHAKE_MS)
+        # The first write too waits for the peer, which may never say a word.
+        header, body = await asyncio.wait_for_ms(asking, _LOGIN_MS)
         if header != _CONNACK or len(body) != 2:
             raise MqttError("no answer to CONNECT")
         if body[1]:
             cause = _REFUSALS[body[1]] if body[1] < len(_REFUSALS) else body[1]
             raise MqttError("refused: {}".format(cause))
+
+    async def _ask(self, header, *parts):
+        await self._send(header, *parts)
+        return await self._receive()
 
     async def subscribe(self, *topics):
         """At QoS 1. `listen` fails when the broker will not have it."""
@@ -152,10 +177,9 @@ class Client:
     async def publish(self, topic, payload, packet_id=0, retain=False):
         """At QoS 1 with a packet id, which `on_puback` hears, else at QoS 0. Comes back when it is
         in the socket."""
-        if packet_id:
-            payload = packet_id.to_bytes(2, "big") + payload
+        identity = packet_id.to_bytes(2, "big") if packet_id else b""
         qos = 2 if packet_id else 0
-        await self._send(_PUBLISH | qos | retain, _text(topic), payload)
+        await self._send(_PUBLISH | qos | retain, _text(topic), identity, payload)
 
     def new_id(self):
         self._packet_id = self._packet_id % 0xFFFF + 1

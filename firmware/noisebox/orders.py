@@ -12,11 +12,11 @@ from micropython import const
 
 from noisebox import wire
 
-COUNTER = "counter.bin"
-_NEW = ".new"
+_COUNTER = const("counter.bin")
+_NEW = const(".new")
 _COUNTER_BYTES = const(8)
 _KEY_BYTES = const(8)
-COUNTER_BITS = const(53)
+_COUNTER_BITS = const(53)
 """What every JSON keeps exact."""
 
 AGAIN_MOST = const(8)
@@ -82,17 +82,17 @@ class Orders:
         if command is None:
             return None
         counter = command.get("counter", 0)
-        if not _whole(counter, 1, (1 << COUNTER_BITS) - 1):
+        if not _whole(counter, 1, (1 << _COUNTER_BITS) - 1):
             return command, "counter must be a whole number from 1"
         if self._counter is None:
-            return command, COUNTER + " cannot be read; provision the box again"
+            return command, _COUNTER + " cannot be read; provision the box again"
         if counter <= self._counter:
             self.replayed += 1
             return None
         try:
             self._write(counter)
         except OSError as error:
-            return command, "{} not written: {}".format(COUNTER, error)
+            return command, "{} not written: {}".format(_COUNTER, error)
         return command, self._late(command, unix_s)
 
     def _late(self, command, unix_s):
@@ -126,7 +126,7 @@ class Orders:
     def _read(self):
         """The last counter, 0 before the first under this key, None when it is damaged."""
         try:
-            with self._files.open(COUNTER, "rb") as file:
+            with self._files.open(_COUNTER, "rb") as file:
                 data = file.read(_COUNTER_BYTES + _KEY_BYTES + 1)
         except OSError:
             return 0
@@ -138,11 +138,11 @@ class Orders:
 
     def _write(self, counter):
         # A power cut leaves the old file or the new one, whole: LittleFS renames in one step.
-        with self._files.open(COUNTER + _NEW, "wb") as file:
+        with self._files.open(_COUNTER + _NEW, "wb") as file:
             file.write(counter.to_bytes(_COUNTER_BYTES, "little"))
             file.write(self._key_mark())
-        self._files.rename(COUNTER + _NEW, COUNTER)
+        self._files.rename(_COUNTER + _NEW, _COUNTER)
         self._counter = counter
 
     def _key_mark(self):
-        return self._key.sign(COUNTER.encode())[:_KEY_BYTES]
+        return self._key.sign(_COUNTER.encode())[:_KEY_BYTES]

@@ -9,7 +9,7 @@ from micropython import const
 
 from noisebox.spotlight import LEDGER_BYTES
 
-_MAGIC = b"NW"
+_MAGIC = const(b"NW")
 _LEDGER = const(4)
 _SIZE = _LEDGER + LEDGER_BYTES + 1
 

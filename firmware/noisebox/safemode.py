@@ -6,7 +6,7 @@ technician. A box on its pole has none, so after crashes the app is tried again 
 
 from micropython import const
 
-CRASHES = const(3)
+_CRASHES = const(3)
 RETRY_AFTER_S = const(600)
 STABLE_AFTER_S = const(600)
 """After so long without a crash the count starts anew."""
@@ -17,7 +17,7 @@ RETRY = const(1)
 STAY = const(2)
 """Start nothing until a person resets the box."""
 
-_CRASH_CAUSES = ("watchdog", "panic")
+_CRASH_CAUSES = const(("watchdog", "panic"))
 """Not "brownout": a weak supply is no fault of the firmware, and safe mode would not mend it."""
 
 
@@ -29,7 +29,7 @@ def decide(cause, button, retained):
     retained.save()
     if button:
         return STAY
-    return RETRY if retained.crashes >= CRASHES else RUN
+    return RETRY if retained.crashes >= _CRASHES else RUN
 
 
 def crashed(retained):
@@ -40,7 +40,7 @@ def crashed(retained):
 
 def retrying(retained):
     """The wait of RETRY is over: one more crash brings safe mode back."""
-    retained.crashes = CRASHES - 1
+    retained.crashes = _CRASHES - 1
     asked_reset(retained)
 
 

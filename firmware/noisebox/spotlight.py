@@ -12,14 +12,14 @@ from micropython import const
 
 ON_S = const(5)
 OFF_S = const(5)
-BURN_S = const(120)
-REST_S = const(60)
-BUDGET_S = const(1800)
-LATE_S = const(2)
+_BURN_S = const(120)
+_REST_S = const(60)
+_BUDGET_S = const(1800)
+_LATE_S = const(2)
 """The app steps each second; the limits hold when a step is late by as much again (a flush)."""
 UNSEEN_S = const(25)
 """What a lamp may burn from the last step of a box that hangs to the watchdog's reset."""
-LONGEST_ASK_S = const(120)
+_LONGEST_ASK_S = const(120)
 
 # Places in the ledger: what is known of the lamp, seconds burnt since its last rest, which minute
 # is the current one, then the lamp seconds of that minute and of the 60 before it.
@@ -51,7 +51,7 @@ class Spotlight:
         if ledger[_LAMP] == _LIT:
             self._spend(UNSEEN_S)
         if ledger[_LAMP] != _DARK or ledger[_BURNT]:
-            ledger[_BURNT] = BURN_S
+            ledger[_BURNT] = _BURN_S
         ledger[_LAMP] = _DARK
         self._now_ms = None
         self._state_ms = 0
@@ -65,8 +65,10 @@ class Spotlight:
 
         ValueError for another duration.
         """
-        if not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_ASK_S:
-            raise ValueError("{!r} is not a duration in s, 1 to {}".format(seconds, LONGEST_ASK_S))
+        if not isinstance(seconds, int) or not 1 <= seconds <= _LONGEST_ASK_S:
+            raise ValueError(
+                "{!r} is not a duration in s, 1 to {}".format(seconds, _LONGEST_ASK_S)
+            )
         self._asked_until_ms = now_ms + 1000 * seconds
 
     def ask_off(self):
@@ -89,7 +91,7 @@ class Spotlight:
         lit = self.ledger[_LAMP] == _LIT
         if lit:
             stays = wanted or self._state_ms < 1000 * ON_S
-            shall = permitted and stays and self._room_s() >= LATE_S
+            shall = permitted and stays and self._room_s() >= _LATE_S
         else:
             shall = wanted and not self.obstacle(permitted)
         if shall != lit:
@@ -104,9 +106,9 @@ class Spotlight:
         """
         if not permitted:
             return "not permitted"
-        if BURN_S - self.ledger[_BURNT] < ON_S + LATE_S:
+        if _BURN_S - self.ledger[_BURNT] < ON_S + _LATE_S:
             return "resting"
-        if self._room_s() < ON_S + LATE_S:
+        if self._room_s() < ON_S + _LATE_S:
             return "hour used up"
         if self._state_ms < 1000 * OFF_S:
             return "switching"
@@ -114,7 +116,7 @@ class Spotlight:
 
     def _pass(self, elapsed_ms):
         """Books the time since the last step."""
-        self._state_ms = min(self._state_ms + elapsed_ms, 1000 * REST_S)
+        self._state_ms = min(self._state_ms + elapsed_ms, 1000 * _REST_S)
         self._minute_ms += elapsed_ms
         turns = min(self._minute_ms // 60000, _COUNT)
         self._minute_ms %= 60000
@@ -128,7 +130,7 @@ class Spotlight:
             self._paid_ms += 1000 * seconds
             self._spend(seconds)
             self.ledger[_BURNT] = min(self.ledger[_BURNT] + seconds, 255)
-        elif self._state_ms >= 1000 * REST_S:
+        elif self._state_ms >= 1000 * _REST_S:
             self.ledger[_BURNT] = 0
 
     def _spend(self, seconds):
@@ -144,4 +146,4 @@ class Spotlight:
 
     def _room_s(self):
         """Seconds that it may burn from now on."""
-        return min(BURN_S - self.ledger[_BURNT], BUDGET_S - sum(self._minutes))
+        return min(_BURN_S - self.ledger[_BURNT], _BUDGET_S - sum(self._minutes))

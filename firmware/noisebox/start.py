@@ -18,8 +18,11 @@ from noisebox.setup import Files, Setup
 BOARD = "board.json"
 
 _LOADING_BYTES = const(2048)
+_RUNNING_BYTES = const(8192)
+"""Of new objects between two collections, beside the one at a fixed moment of each second. Without
+this what lives long, as a connection does, would come to lie anywhere among a second's garbage."""
 
-TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
+_TOOL_WATCHDOG_MS = const(30 * 60 * 1000)
 """After Ctrl-C: time enough for a deploy, since nothing stops the watchdog."""
 
 
@@ -44,19 +47,28 @@ def main(watch=None):
 
     `watch(second, reading)` sees each second after all else is done (virtual boxes and tests).
     """
-    board = _read_board()
-    if board is None:
-        print("noise warden: there is no board.json; deploy the firmware again")
-        return
     retained = Retained(hal.rtc_memory)
-    cause = hal.reset_cause(board["chip"], retained.asked)
-    mode = safemode.decide(cause, hal.button_held(board["pins"]["button"]), retained)
-    if mode == safemode.RUN:
-        _run(board, retained, cause, watch)
+    mode, cause = _decided(retained)
+    if mode is None:
+        print("noise warden: there is no board.json; deploy the firmware again")
+    elif mode == safemode.RUN:
+        _run(retained, cause, watch)
     elif mode == safemode.STAY:
         print("noise warden: safe mode, the button was held; reset the box to start it")
     else:
         _retry_later(retained)
+
+
+def _decided(retained):
+    """(mode of `safemode`, cause of the reset), both None when there is no board.
+
+    Apart, so that the dict of the board does not stay for as long as the box runs.
+    """
+    board = _read_board()
+    if board is None:
+        return None, None
+    cause = hal.reset_cause(board["chip"], retained.asked)
+    return safemode.decide(cause, hal.button_held(board["pins"]["button"]), retained), cause
 
 
 def _retry_later(retained):
@@ -74,26 +86,26 @@ def _retry_later(retained):
     hal.reset()
 
 
-def _run(board, retained, cause, watch):
+def _run(retained, cause, watch):
     app = None
     # While the rooms come in, garbage is collected often: or what stays would lie scattered among
     # it, and leave no piece of the heap that is large enough for the microphone's blocks.
     gc.threshold(_LOADING_BYTES)
     try:
-        setup = Setup(board, Files())
+        setup = Setup(_read_board(), Files())
         gc.collect()
         from noisebox.app import App
 
         gc.collect()
         app = App(setup, retained, cause, watch)
         del setup
-        gc.threshold(-1)  # from now on once a second, at a fixed moment
+        gc.threshold(_RUNNING_BYTES)
         asyncio.run(app.run())
     except KeyboardInterrupt:
         if app:
             app.stop()
         safemode.attended(retained)
-        hal.watchdog(TOOL_WATCHDOG_MS)
+        hal.watchdog(_TOOL_WATCHDOG_MS)
         print("noise warden: stopped, the lamp is out; Ctrl-D starts the box again")
     except Exception as error:
         # The outermost boundary: the lamp must not stay lit, and the box must come back.

@@ -126,10 +126,10 @@ class StationLink:
                 pinged_ms = now_ms
                 await client.ping()
             if self._state:
-                state, self._state = self._state, None
+                state, self._state = _json(self._state), None
                 self._state_ms = now_ms
                 self._upload.ask(now_ms)
-                await client.publish(self._topic("state"), _json(state), client.new_id(), True)
+                await client.publish(self._topic("state"), state, client.new_id(), True)
             for result in self._results:
                 if not result[1]:
                     result[1] = client.new_id()

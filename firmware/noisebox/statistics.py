@@ -5,7 +5,7 @@ from math import log10
 
 from micropython import const
 
-MINUTE_SECONDS = const(60)
+_MINUTE_SECONDS = const(60)
 
 NO_LEVEL_DB10 = const(0xFFFF)
 """Stands in `Minute.seconds` for a second with no level."""
@@ -61,7 +61,7 @@ class Minute:
     """
 
     def __init__(self):
-        self.seconds = array("H", bytes(2 * MINUTE_SECONDS))
+        self.seconds = array("H", bytes(2 * _MINUTE_SECONDS))
         self._levels = Distribution()
         self._clear()
 
@@ -78,7 +78,7 @@ class Minute:
 
     def add(self, second):
         """Takes one `meter.Second`; True when it was the sixtieth and the minute can be read."""
-        if self._filled == MINUTE_SECONDS:
+        if self._filled == _MINUTE_SECONDS:
             self._clear()
         self.flags |= second.flags
         level = second.laeq
@@ -86,7 +86,7 @@ class Minute:
         self._filled += 1
         if level is not None:
             self._count(second)
-        if self._filled < MINUTE_SECONDS:
+        if self._filled < _MINUTE_SECONDS:
             return False
         if self.valid_s:
             self.laeq = 10 * log10(self._energy / self._samples)

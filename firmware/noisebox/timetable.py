@@ -8,10 +8,10 @@ from micropython import const
 from noisebox import zone
 from noisebox.schedule import DAY_MIN, Schedule, minute_of
 
-WEEK_MIN = const(10080)
+_WEEK_MIN = const(10080)
 LOWEST_LIMIT_DB = const(30)
 HIGHEST_LIMIT_DB = const(100)
-MOST_ENTRIES = const(32)
+_MOST_ENTRIES = const(32)
 """Most rows, and most exceptions."""
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -106,8 +106,8 @@ def _read(config):
 def _entries(config, key, fields, found):
     """A tuple of values for each entry of the list `key`; what is wrong goes to `found`."""
     entries = config.get(key, [])
-    if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
-        found.append("schedule.{}: is not a list of {} at most".format(key, MOST_ENTRIES))
+    if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+        found.append("schedule.{}: is not a list of {} at most".format(key, _MOST_ENTRIES))
         return []
     return [
         _entry("schedule.{}[{}]".format(key, index), entry, fields, found)
@@ -148,7 +148,7 @@ def _check_week(rows, found):
                 periods.append((first, first + length))
     periods.sort()
     # The week is a ring: after its last period comes the first one of the next week.
-    periods.append((periods[0][0] + WEEK_MIN, None))
+    periods.append((periods[0][0] + _WEEK_MIN, None))
     gap = overlap = None
     covered = periods[0][1]
     for start, end in periods[1:]:
@@ -162,5 +162,5 @@ def _check_week(rows, found):
 
 
 def _moment(minute):
-    day, minute = divmod(minute % WEEK_MIN, DAY_MIN)
+    day, minute = divmod(minute % _WEEK_MIN, DAY_MIN)
     return "{} {:02d}:{:02d}".format(_WEEKDAYS[day], minute // 60, minute % 60)

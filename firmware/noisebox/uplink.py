@@ -20,7 +20,7 @@ PORT = const(8883)
 
 _MOST_BYTES = const(2048)
 _HOST_MOST_CHARS = const(253)
-_HOST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+_HOST = const("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
 
 
 def _ssid(value):

@@ -8,7 +8,7 @@ import asyncio
 
 from micropython import const
 
-ATTEMPT_MS = const(15_000)
+_ATTEMPT_MS = const(15_000)
 """A scan of all channels, the handshake and DHCP. The chip's status still tells of the attempt
 before (esp32/network_wlan.c), so only time ends one."""
 _FIRST_PAUSE_MS = const(1000)
@@ -50,19 +50,22 @@ class Wifi:
         told = None
         radio = self._radio = self._start()
         while True:
-            radio.connect(self._ssid, self._password or None)
-            if await self._becomes(True, ATTEMPT_MS):
-                told = None
-                self._back_off.reset()
-                await self._becomes(False)
-                self.outages += 1
-                cause = "connection lost"
-            else:
-                cause = why_not(radio.status())
-            if cause != told:
-                told = cause
-                self._on_fault("wifi: " + cause)
-            radio.disconnect()
+            try:
+                radio.connect(self._ssid, self._password or None)
+                if await self._becomes(True, _ATTEMPT_MS):
+                    told = None
+                    self._back_off.reset()
+                    await self._becomes(False)
+                    self.outages += 1
+                    cause = "connection lost"
+                else:
+                    cause = why_not(radio.status())
+                if cause != told:
+                    told = cause
+                    self._on_fault("wifi: " + cause)
+            finally:
+                # Also when this fails and is started again: its `connect` would be refused.
+                radio.disconnect()
             await asyncio.sleep_ms(self._back_off.next_ms())
 
     def state(self):

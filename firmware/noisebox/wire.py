@@ -26,7 +26,7 @@ STATION_NAME = "station.noisewarden"
 """The name in the station's certificate, whatever address a box reaches it at."""
 
 BOX_MOST_CHARS = const(32)
-_BOX_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+_BOX_CHARS = const("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 NO_TENTHS = const(0xFFFF)
 """In a list of levels in 0.1 dB: no level in that second."""
@@ -34,8 +34,8 @@ NO_TENTHS = const(0xFFFF)
 FIRST_MAC = bytes(MAC_BYTES)
 """The mac before the first record of all."""
 
-_HEADER = "<BBIIIHIB"  # body length, kind, seq, boot, uptime low and high, time, quality
-_NUMBERS = "<II"
+_HEADER = const("<BBIIIHIB")  # body length, kind, seq, boot, uptime low and high, time, quality
+_NUMBERS = const("<II")
 _NUMBERS_AT = const(2)  # seq and boot, known only when the record is written to flash
 _QUALITY_MOST = const(2)
 NO_PACKED = const(0xFFF)
@@ -44,42 +44,38 @@ _LEVEL_MOST = const(0xFFE)
 
 # A body is integers, then either a run of 12-bit levels in 0.1 dB, named ones first and a list
 # after them, or texts. The kind on flash is the place in this table, from 1: a body that changes
-# gets a new row.
+# gets a new row. It is text, read at each use, since as tuples it would take four times the heap.
 LAYOUTS = (
-    # kind, (format, names) of integers, (names, list, its least, its most) of levels,
-    # (name, most bytes) of each text
-    (
-        "minute",
-        ("<BHBB", ("valid_s", "flags", "limit", "stage")),
-        (("laeq", "lafmax", "lafmin", "lcpeak", "l10", "l50", "l90"), "seconds", 60, 60),
-        (),
-    ),
-    (
-        "stage",
-        ("<BBHB", ("previous", "stage", "flags", "limit")),
-        (("laeq10",), "around", 0, 20),
-        (),
-    ),
-    (
-        "boot",
-        ("<", ()),
-        None,
-        (("cause", 16), ("firmware", 32), ("micropython", 32), ("board", 32)),
-    ),
-    ("config", ("<", ()), None, (("digest", 64), ("change", 120))),
-    (
-        "calibration",
-        ("<hH", ("offset_mdb", "uncertainty_mdb")),
-        None,
-        (("date", 10), ("expires", 10), ("meter", 64), ("certificate", 64), ("by", 32)),
-    ),
-    ("command", ("<", ()), None, (("id", 32), ("action", 64), ("by", 32), ("outcome", 64))),
-    ("fault", ("<", ()), None, (("text", 80),)),
-    ("overwritten", ("<II", ("first", "last")), None, ()),
+    # kind | format and names of integers | names of levels, their list, its least, its most |
+    # name and most bytes of each text
+    "minute|<BHBB valid_s flags limit stage|laeq lafmax lafmin lcpeak l10 l50 l90 seconds 60 60|",
+    "stage|<BBHB previous stage flags limit|laeq10 around 0 20|",
+    "boot|<||cause 16 firmware 32 micropython 32 board 32",
+    "config|<||digest 64 change 120",
+    "calibration|<hH offset_mdb uncertainty_mdb||date 10 expires 10 meter 64 certificate 64 by 32",
+    "command|<||id 32 action 64 by 32 outcome 64",
+    "fault|<||text 80",
+    "overwritten|<II first last||",
 )
-KINDS = tuple([row[0] for row in LAYOUTS])
+KINDS = tuple([row.split("|", 1)[0] for row in LAYOUTS])
 OVERWRITTEN = KINDS.index("overwritten") + 1
 """The kind, as a record's second byte has it, that the journal itself writes and reads."""
+
+
+def layout(kind):
+    """What a body of `kind` is made of:
+
+    (format, names) of its integers, (names, list, its least, its most) of its levels or None, and
+    (name, most bytes) of each text.
+    """
+    _, integers, levels, texts = LAYOUTS[KINDS.index(kind)].split("|")
+    form, *names = integers.split()
+    run = None
+    if levels:
+        *named, rest, least, most = levels.split()
+        run = named, rest, int(least), int(most)
+    texts = texts.split()
+    return (form, names), run, [(texts[n], int(texts[n + 1])) for n in range(0, len(texts), 2)]
 
 
 class Key:
@@ -148,10 +144,10 @@ def pack(kind, **fields):
     that is too long is cut. ValueError for a field too many, an integer out of range, a list whose
     length is wrong.
     """
-    _, (layout, names), levels, texts = LAYOUTS[KINDS.index(kind)]
+    (form, names), levels, texts = layout(kind)
     numbers = tuple([fields.pop(name) for name in names])
-    body = struct.pack(layout, *numbers)
-    if struct.unpack(layout, body) != numbers:
+    body = struct.pack(form, *numbers)
+    if struct.unpack(form, body) != numbers:
         raise ValueError("{}: an integer of {} is out of range".format(kind, numbers))
     if levels:
         named, rest, least, most = levels

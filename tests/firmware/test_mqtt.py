@@ -92,6 +92,9 @@ def test_no_answer_to_the_login_is_a_failure():
     check.raises(EOFError, heard.run, login(Heard(b"\x20\x02\x00").client))
     silent = Heard(ends=False)
     check.raises(asyncio.TimeoutError, heard.run, login(silent.client))
+    stuck = Heard()
+    stuck.stream.drain = lambda: asyncio.sleep(1_000_000)
+    check.raises(asyncio.TimeoutError, heard.run, login(stuck.client))
 
 
 def test_a_length_takes_the_bytes_that_it_needs():

@@ -91,6 +91,28 @@ def test_a_loss_is_noticed_counted_told_once_and_mended():
     assert faults == ["wifi: connection lost", "wifi: no network of this name"]
 
 
+def test_after_a_failure_of_its_own_it_can_be_started_again():
+    radio, faults = Radio(), []
+    owner = wifi(radio, faults)
+
+    def no_memory():
+        raise MemoryError
+
+    async def scene():
+        task = asyncio.create_task(owner.run())
+        await owner.up()
+        radio.isconnected = no_memory
+        try:
+            await task
+        except MemoryError:
+            pass
+        del radio.isconnected
+        await asyncio.wait_for(asyncio.create_task(owner.run()), 20)
+
+    within(30, scene())
+    assert len(radio.calls) == 2
+
+
 def test_attempts_become_rare():
     radio, faults = Radio(), []
     radio.reachable = False

@@ -19,6 +19,9 @@ from system.sound import frames, sine
 
 BOARD = {"pins": {"relay": 32}, "relay": {"active_high": True}}
 
+PATIENCE_S = 120
+"""When what is waited for will not come any more. A busy machine needs a multiple of the usual."""
+
 MICROPHONE = """
 import machine, time
 from machine import I2S, Pin
@@ -75,7 +78,7 @@ def run(state: Path, main: str, seconds: float = 1.0, **options) -> list[str]:
 
 
 class Log:
-    """Collects the events of a box; `wait_for` gives the next that fits or fails after 10 s."""
+    """Collects the events of a box; `wait_for` gives the next that fits or fails in the end."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -85,7 +88,7 @@ class Log:
         self.events.append(event)
 
     def wait_for(self, kind: str) -> Event:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             while self._next < len(self.events):
                 event = self.events[self._next]
@@ -144,7 +147,9 @@ class Terminal:
         return before
 
 
-def until(true: Callable[[], object], complaint: Callable[[], str], seconds: float = 10) -> None:
+def until(
+    true: Callable[[], object], complaint: Callable[[], str], seconds: float = PATIENCE_S
+) -> None:
     """Waits until `true()`; fails with `complaint()` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -265,7 +270,7 @@ class Bench(Terminal):
             self.entries.append(entry)
             self.collect()
 
-    def next(self, name: str, seconds: float = 10) -> dict[str, Any]:
+    def next(self, name: str) -> dict[str, Any]:
         """The next message of this name, passing over others."""
         found: dict[str, Any] = {}
 
@@ -279,7 +284,7 @@ class Bench(Terminal):
                     return True
             return False
 
-        until(came, lambda: f"no {name} after {self.messages[-3:]} {self.text[-20:]}", seconds)
+        until(came, lambda: f"no {name} after {self.messages[-3:]} {self.text[-20:]}")
         return found
 
     def wait_for(self, text: str) -> None:

@@ -85,7 +85,7 @@ class Place:
         def answer() -> dict[str, Any]:
             return self.get(f"/commands/{command}")
 
-        until(lambda: answer()["status"] == "done", lambda: str(answer()), 20)
+        until(lambda: answer()["status"] == "done", lambda: str(answer()))
 
 
 @contextmanager

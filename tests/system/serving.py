@@ -11,12 +11,10 @@ from noisewarden.database import Database
 from noisewarden.register import Register, Registration
 from noisewarden.station.authority import Authority
 from served import ADMIN, PASSWORD, Visitor
-from system.boxes import until
+from system.boxes import PATIENCE_S, until
 
 NOISEWARDEN = Path(sys.executable).with_name("noisewarden")
 LOOPBACK = ("--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
-_STARTS_WITHIN_S = 20
-_ENDS_WITHIN_S = 15
 
 
 class Serving:
@@ -49,7 +47,7 @@ class Serving:
             self.said = log.read_text().splitlines()
             return len(self.said) > 1 or self.process.poll() is not None
 
-        until(serves, lambda: "serve says nothing", _STARTS_WITHIN_S)
+        until(serves, lambda: "serve says nothing")
         if self.process.poll() is not None:
             raise AssertionError(self.complaints)
         self.said = log.read_text().splitlines()
@@ -64,7 +62,7 @@ class Serving:
     def end(self, sign: signal.Signals) -> int:
         """Its exit code."""
         self.process.send_signal(sign)
-        return self.process.wait(_ENDS_WITHIN_S)
+        return self.process.wait(PATIENCE_S)
 
     @property
     def complaints(self) -> list[str]:

@@ -23,7 +23,7 @@ from system.sound import BLOCK, RATE, cycles, frames, noise, placed, sine
 
 TESTS = Path(__file__).resolve().parents[1]
 TABLES = json.loads((TESTS / "data/iec61672.json").read_text())
-RUN_TIMEOUT_S = 60
+RUN_TIMEOUT_S = 180
 GROUND_DB = 6.0
 """Noise under single events, since a line with none would be a dead one."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import serial
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import LISTENER, Log, Terminal, box
+from system.boxes import LISTENER, PATIENCE_S, Log, Terminal, box
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ def running(tmp_path: Path) -> Iterator[VirtualBox]:
 def tool(name: str, *arguments: str | Path) -> str:
     """Runs mpremote or ampy as it comes; what it printed."""
     command = Path(sys.executable).with_name(name)
-    result = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=30)
+    result = subprocess.run(
+        [command, *arguments], capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -121,7 +123,7 @@ def test_a_failing_boot_keeps_main_from_running(running: VirtualBox, tmp_path: P
 
 
 def test_a_reader_gets_what_is_said_from_now_on(running: VirtualBox) -> None:
-    time.sleep(2.2)
+    time.sleep(4)
     with Terminal(running.port) as terminal:
         second = json.loads(terminal.expect("\n"))["second"]
     assert second >= 3

@@ -19,12 +19,13 @@ import httpx
 import numpy as np
 import pytest
 from browser import chromium
+from noisewarden.demo import crowd as crowds
 from noisewarden.demo.crowd import Crowd
 from noisewarden.demo.square import evening_zone
 from noisewarden.demo.station import DemoStation
 from noisewarden.firmware import wire
 from playwright.sync_api import expect
-from system.boxes import processes, until
+from system.boxes import PATIENCE_S, processes, until
 
 NOISEWARDEN = Path(sys.executable).with_name("noisewarden")
 SPEECH = Path("/usr/share/sounds/alsa/Front_Center.wav")
@@ -32,7 +33,9 @@ SPEECH = Path("/usr/share/sounds/alsa/Front_Center.wav")
 
 
 def run(*arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([NOISEWARDEN, *arguments], capture_output=True, timeout=60, **options)
+    return subprocess.run(
+        [NOISEWARDEN, *arguments], capture_output=True, timeout=PATIENCE_S, **options
+    )
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -44,6 +47,7 @@ def nothing_left(folder: Path) -> bool:
     return not processes(folder) and not list(folder.iterdir())
 
 
+@pytest.mark.timed
 def test_demo_shows_a_square_and_a_real_recording_and_what_the_station_has(tmp_path):
     shown = run(
         *("demo", "--seconds", "24", "--no-browser", "--wav", str(SPEECH)),
@@ -86,9 +90,10 @@ def running(folder: Path, *options: str, **more: str) -> Iterator[subprocess.Pop
         yield demo
     finally:
         demo.terminate()
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=PATIENCE_S)
 
 
+@pytest.mark.timed
 def test_in_a_terminal_the_matrices_are_drawn(tmp_path):
     command = [NOISEWARDEN, "demo", "--boxes", "1", "--seconds", "6", "--no-browser"]
     master, slave = os.openpty()
@@ -117,14 +122,14 @@ def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {given}.new && mv {given}.new {given}\n')
     browser.chmod(0o755)
     with running(temporary, "--boxes", "2", BROWSER=f"{browser} %s"), chromium() as chrome:
-        until(given.exists, lambda: "no browser was opened", 20)
+        until(given.exists, lambda: "no browser was opened")
         link = given.read_text()
         page = chrome.new_page(locale="en-GB")
         page.goto(link)
         assert link not in page.url and "/login" not in page.url
         expect(page.locator(".tile")).to_have_count(2)
         number = page.locator(".tile", has_text="square-east").locator("[data-laeq]")
-        expect(number).to_have_text(re.compile(r"\d\d\.\d"), timeout=20_000)
+        expect(number).to_have_text(re.compile(r"\d\d\.\d"))
         assert httpx.get(link).status_code == 410
         # A stranger who comes without a link is not known.
         assert httpx.get(page.url, follow_redirects=True).url.path == "/login"
@@ -135,11 +140,11 @@ def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):
 )
 def test_what_ends_the_demo_leaves_nothing_running(tmp_path, signs):
     with running(tmp_path, "--boxes", "1", "--no-browser") as demo:
-        until(lambda: processes(tmp_path), lambda: "no box runs", 30)
+        until(lambda: processes(tmp_path), lambda: "no box runs")
         for sign in signs:
             demo.send_signal(sign)
             time.sleep(0.1)
-        _, complaints = demo.communicate(timeout=20)
+        _, complaints = demo.communicate(timeout=PATIENCE_S)
         assert (demo.returncode, complaints.strip()) == (130, "stopped")
     assert nothing_left(tmp_path)
 
@@ -149,12 +154,13 @@ def test_ctrl_c_while_the_station_starts(tmp_path):
         assert demo.stdout.readline().startswith("A square at eight")
         until(lambda: list(tmp_path.iterdir()), lambda: "no folder")
         demo.send_signal(signal.SIGINT)
-        _, complaints = demo.communicate(timeout=20)
+        _, complaints = demo.communicate(timeout=PATIENCE_S)
         assert (demo.returncode, complaints.strip()) == (130, "stopped")
     assert nothing_left(tmp_path)
 
 
-def test_a_crowd_of_simulated_boxes_is_heard_and_marked(tmp_path):
+def test_a_crowd_of_simulated_boxes_is_heard_and_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(crowds, "_ENDS_WITHIN_S", PATIENCE_S)
     with DemoStation(tmp_path / "station") as station, Crowd(5, station) as crowd:
         names = [box.name for box in crowd.boxes]
 
@@ -165,7 +171,7 @@ def test_a_crowd_of_simulated_boxes_is_heard_and_marked(tmp_path):
                 assert seen.reading["shown"] == str(int(seen.reading["laeq"] + 0.5)), name
             return True
 
-        until(all_heard, lambda: f"{station.look(names)}", 30)
+        until(all_heard, lambda: f"{station.look(names)}")
         process = crowd._process
         for box in crowd.boxes:
             assert box.place.startswith("Simulated")

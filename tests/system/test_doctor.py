@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from noisewarden.virtual.air import Air
 from noisewarden.virtual.rom import DEAF_LOG, PROGRAM_LOG, Rom
 from noisewarden.virtual.sound import FAULTS, Frame
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import RESTED_MAIN, Bench, Log, Terminal, tones, until
+from system.boxes import PATIENCE_S, RESTED_MAIN, Bench, Log, Terminal, tones, until
 
 BOARD = boards.load("virtual")
 DOCTOR = [sys.executable, "-c", "from noisewarden.cli import main; main()", "doctor"]
@@ -163,7 +164,7 @@ def test_a_person_reads_the_cure_below_each_line_and_is_not_asked_unattended(
         stdout=subprocess.PIPE,
         stderr=terminal,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     for end in (person, terminal):
         os.close(end)
@@ -281,7 +282,7 @@ def test_a_technician_at_a_terminal(tmp_path) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        printed, _ = doctor.communicate(timeout=120)
+        printed, _ = doctor.communicate(timeout=2 * PATIENCE_S)
         thread.join()
         os.close(person)
         lines = re.sub(r"\x1b\[\d*m", "", printed).splitlines()
@@ -296,7 +297,7 @@ def test_a_technician_at_a_terminal(tmp_path) -> None:
         assert states[5] == ["fail", "clap"] and doctor.returncode == 1
         lit, dark = bedside.events("relay")
         assert (lit["on"], dark["on"]) == (True, False)
-        assert 5000 <= dark["t"] - lit["t"] <= 6500
+        assert 5000 <= dark["t"] - lit["t"] <= 10_000
         bedside.lives_on()
 
 
@@ -396,10 +397,9 @@ def test_ctrl_c_leaves_the_box_running_and_says_so(tmp_path) -> None:
         until(
             lambda: [event for event in bedside.events("i2s") if event["ibuf"] == 0],
             lambda: "the app is not stopped",
-            20,
         )
         os.kill(doctor.pid, signal.SIGINT)
-        _, errors = doctor.communicate(timeout=30)
+        _, errors = doctor.communicate(timeout=PATIENCE_S)
         assert doctor.returncode == 130
         assert errors.strip() == f"{bedside.box.port}: stopped; {STARTED}"
         bedside.lives_on()
@@ -414,6 +414,7 @@ class Alarm(Log):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.timed
 def test_ctrl_c_puts_the_spotlight_out(tmp_path) -> None:
     with running(tmp_path, {"main.py": RESTED_MAIN.encode()}, log=Alarm()) as bedside:
         technician = Technician(BOARD["matrix"], bedside)
@@ -453,14 +454,15 @@ def test_a_board_at_which_nothing_answers(
 
 
 def test_a_chip_that_is_held_in_its_boot_loader(doctor, monkeypatch) -> None:
-    monkeypatch.setattr(examination, "ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr(examination, "ANSWER_WITHIN_S", 4.0)  # what the chip says is to be heard
     monkeypatch.setattr(tools, "SILENT_S", 2.0)
-    asked = threading.Event()
-    with Rom("esp32", on_command=lambda name: asked.set()) as board:
+    with Rom("esp32") as board:
 
         def reset() -> None:
-            while not asked.wait(0.2):
+            until(board._console.connected, lambda: "the port is not opened")
+            for _ in range(5):  # who opens a port throws away what it has
                 board.say(DEAF_LOG)
+                time.sleep(0.2)
 
         thread = threading.Thread(target=reset)
         thread.start()

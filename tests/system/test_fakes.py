@@ -13,6 +13,7 @@ from noisewarden.virtual.fast import BoxStopped, run_fast
 from system.boxes import (
     LISTENER,
     MICROPHONE,
+    PATIENCE_S,
     Log,
     Terminal,
     box,
@@ -301,14 +302,16 @@ def test_the_radio_finds_what_is_in_the_air(tmp_path: Path) -> None:
         terminal.expect("status 201")
 
 
+@pytest.mark.timed
 def test_no_frame_is_lost_while_the_box_listens(tmp_path: Path) -> None:
     with box(tmp_path, LISTENER, 2) as running:
-        assert running.wait(10)
+        assert running.wait(PATIENCE_S)
         feeder = running.feeder
         assert feeder.offered > 2.9 * 48_000
         assert feeder.dropped == 0
 
 
+@pytest.mark.timed
 def test_what_finds_the_buffer_full_is_lost_in_silence(tmp_path: Path) -> None:
     main = (
         MICROPHONE
@@ -322,7 +325,7 @@ while True:
 """
     )
     with box(tmp_path, main, 2) as running:
-        assert running.wait(10)
+        assert running.wait(PATIENCE_S)
         lost_s = running.feeder.dropped / 48_000
     assert lost_s == pytest.approx(0.6 - 40_960 / 8 / 48_000, abs=0.08)
 
@@ -405,7 +408,7 @@ def test_a_chip_that_cannot_start_is_told_in_one_line(tmp_path: Path) -> None:
         box(tmp_path, LISTENER, heap="2K") as running,
         pytest.raises(UserError, match="MicroPython does not start"),
     ):
-        running.wait(20)
+        running.wait(PATIENCE_S)
 
 
 def test_the_end_leaves_no_process_and_no_link_but_the_flash(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from images import BOARDS, OFFSETS, micropython
 from noisewarden import cli, ports
 from noisewarden.virtual.rom import DEAF_LOG, PROGRAM_LOG, SECURE_DOWNLOAD_MODE, Rom
 from noisewarden.virtual.silicon import SILICON
+from system.boxes import PATIENCE_S
 
 FLASH_MB = {"esp32": 4, "esp32s3": 8, "esp32c3": 4}
 MAC = "24:6f:28:aa:bb:cc"
@@ -431,6 +432,6 @@ def test_esptool_itself_finds_the_chip_and_what_was_written(run, image):
                 [sys.executable, "-m", "esptool", "--port", board.port, *map(str, arguments)],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=PATIENCE_S,
             )
             assert done.returncode == 0 and answer in done.stdout, done.stdout + done.stderr

@@ -78,6 +78,8 @@ def test_the_time_is_set(street: Running) -> None:
 def test_a_text_is_shown_for_its_time(street: Running) -> None:
     assert street.bench.ask("show", text="QUIET", seconds=2) == ("done", "")
     shown = [street.bench.next("reading")["shown"] for _ in range(4)]
+    while shown[-1] == "--":  # a busy PC has lost samples
+        shown.append(street.bench.next("reading")["shown"])
     assert shown[0] == "QUIET" and shown[-1] == "60"
 
 
@@ -88,6 +90,8 @@ def test_identify_blinks(street: Running) -> None:
 
 
 def test_the_self_test_names_its_parts(street: Running) -> None:
+    while street.bench.next("reading")["laeq"] is None:  # a busy PC has lost samples
+        pass
     outcome, detail = street.bench.ask("self_test")
     assert outcome == "done"
     for part in ("microphone ok", "journal ok", "calibration ok", "clock ", "heap "):

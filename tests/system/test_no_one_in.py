@@ -114,6 +114,7 @@ def test_a_record_of_another_box_proves_nothing(place):
     assert place.get(f"/boxes/{B}/records") == []
 
 
+@pytest.mark.timed
 def test_a_revoked_box_is_out_within_a_second(place):
     with place.box(STOLEN) as thief, place.box(A) as other:
         speaks_last(place, STOLEN, thief)
@@ -189,7 +190,7 @@ def test_what_was_overheard_at_the_broker_is_worth_nothing_there(tmp_path):
             place.done(place.ask(A, "set_time", time=int(time.time())))
             until(lambda: state() | wanted == state(), lambda: f"{state()}, not {wanted}")
 
-        until(lambda: state().get("boot") == 1, lambda: str(place.get(f"/boxes/{A}")), 30)
+        until(lambda: state().get("boot") == 1, lambda: str(place.get(f"/boxes/{A}")))
         place.done(place.ask(A, "show", text="HI", seconds=1))
         place.done(place.ask(A, "identify", seconds=1))
         stolen = list(iter(lambda: thief.message(2), None))
@@ -209,7 +210,7 @@ def test_what_was_overheard_at_the_broker_is_worth_nothing_there(tmp_path):
         forged, replayed = attack()
         settled(forged=forged, replayed=replayed)
         box.cut_power()
-        until(lambda: state().get("boot") == 2, lambda: str(state()), 30)
+        until(lambda: state().get("boot") == 2, lambda: str(state()))
         forged, replayed = attack()
         settled(forged=forged, replayed=replayed)
 
@@ -243,7 +244,7 @@ def test_who_poses_as_the_station_is_told_nothing(tmp_path):
         Pretender(guises) as pretender,
         on_its_pole(tmp_path / A, A, own.ca_der, pretender.port),
     ):
-        until(lambda: len(pretender.heard) == len(guises), lambda: str(pretender.heard), 40)
+        until(lambda: len(pretender.heard) == len(guises), lambda: str(pretender.heard))
     *refused, plain, trusted = pretender.heard.values()
     assert refused == [None, None]
     for part in (A.encode(), password(A).encode(), b"MQTT"):

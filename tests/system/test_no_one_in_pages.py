@@ -19,7 +19,7 @@ import pytest
 from noisewarden.firmware import wire
 from noisewarden.station.people import ROLES
 from served import ADMIN, PASSWORD, Visitor
-from system.boxes import until
+from system.boxes import PATIENCE_S, until
 from system.intruders import API, Place, password, running, secret
 from system.serving import NOISEWARDEN, Serving
 
@@ -211,7 +211,7 @@ def shown(place: Place) -> tuple[list[str], list[str]]:
 )
 def test_a_password_in_the_list_of_processes_is_refused(tmp_path, option, url):
     command = [NOISEWARDEN, "serve", "--data", str(tmp_path / "station"), option, url]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith(f"noisewarden: {option}: its password would")
     assert "hunter2" not in refused.stderr

@@ -24,7 +24,7 @@ SPEECH = Path("/usr/share/sounds/alsa")
 
 def noisewarden(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = Path(sys.executable).with_name("noisewarden")
-    return subprocess.run([command, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([command, *arguments], capture_output=True, text=True, timeout=120)
 
 
 class Result:

@@ -17,12 +17,14 @@ from noisewarden.database import Database
 from noisewarden.virtual import flash
 from noisewarden.virtual.supervisor import VirtualBox
 from served import PASSWORD, Visitor
-from system.boxes import install, tones, until
+from system.boxes import PATIENCE_S, install, tones, until
 from system.serving import NOISEWARDEN, Serving, register
 
 WIFI, USB = "bagu-east-01", "renmin-north-01"
 SECRETS = {WIFI: bytes(range(32)), USB: bytes(range(32, 64))}
 LEVELS = {WIFI: 64, USB: 60}
+ENDS_WITHIN_S = 20
+"""Two on a machine that has nothing else to do."""
 
 
 def children(process: int) -> list[str]:
@@ -46,7 +48,7 @@ def test_from_the_first_start_to_the_end(tmp_path: Path, sign: signal.Signals) -
                 assert children(station.process.pid) == []
                 began = time.monotonic()
                 assert station.end(sign) == 0
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < ENDS_WITHIN_S
         assert station.complaints == ["stopped"]
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", station.port))
@@ -59,6 +61,7 @@ def test_from_the_first_start_to_the_end(tmp_path: Path, sign: signal.Signals) -
             assert chief.log_in("Chief", PASSWORD).status_code == 204
 
 
+@pytest.mark.timed
 def test_a_small_answer_waits_for_no_acknowledgement(tmp_path: Path) -> None:
     """The first of its two packets is acknowledged after 40 ms, and the other one goes before."""
     took_s = []
@@ -91,7 +94,7 @@ class Seen:
         def now() -> dict[str, Any]:
             return self._chief.get(self._path).json()
 
-        until(lambda: (now()["reading"] or {}).get("shown") == text, lambda: f"{now()}", 30)
+        until(lambda: (now()["reading"] or {}).get("shown") == text, lambda: f"{now()}")
         assert now()["online"]
 
     def does(self, action: str, **arguments: Any) -> None:
@@ -102,7 +105,7 @@ class Seen:
         def command() -> dict[str, Any]:
             return self._chief.get(f"/api/v1/commands/{asked.json()['id']}").json()
 
-        until(lambda: command()["status"] == "done", lambda: f"{command()}", 15)
+        until(lambda: command()["status"] == "done", lambda: f"{command()}")
 
     def recorded(self, *kinds: str) -> None:
         """Waits for records of these kinds; fails when the chain of one is not verified."""
@@ -113,7 +116,6 @@ class Seen:
         until(
             lambda: set(kinds) <= {record["kind"] for record in journal()},
             lambda: f"{journal()}",
-            20,
         )
         assert {record["chain"] for record in journal()} == {"verified"}
 
@@ -154,7 +156,7 @@ def refusal(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert refused.stdout == ""
     assert refused.stderr.count("\n") == 1 and "Traceback" not in refused.stderr, refused.stderr

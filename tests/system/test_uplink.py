@@ -62,7 +62,7 @@ class Street:
         """Waits until the station has all that is on the box's flash; each once, unbroken."""
         self._collect()
         newest = self.bench.entries[-1][0]
-        self.station.has(lambda: self.station.held >= newest, 40)
+        self.station.has(lambda: self.station.held >= newest)
         assert sorted(self.station.entries) == list(range(1, self.station.held + 1))
         self.station.records("boot")
 
@@ -107,7 +107,7 @@ def street(
             ) as box,
             Bench(box.port, JOURNAL) as bench,
         ):
-            bench.next("reading", 20)
+            bench.next("reading")
             yield Street(state, broker, relay, station, box, bench, air, log)
 
 
@@ -165,7 +165,7 @@ def test_a_box_that_lost_its_power_in_the_middle_goes_on(alone: Street) -> None:
     station.has(lambda: len(station.entries) >= 6)
     alone.box.cut_power()
     station.answers = True
-    while station.next("state", 30)["boot"] != 2:
+    while station.next("state")["boot"] != 2:
         pass
     alone.bench.next("state")
     alone.all_arrived()
@@ -217,6 +217,7 @@ def test_acks_that_are_forged_or_of_another_start_lose_nothing(alone: Street) ->
 # Down.
 
 
+@pytest.mark.timed
 def test_the_lamp_is_lit_from_the_station(alone: Street) -> None:
     station = alone.station
     at_eight = 1_780_315_200
@@ -248,10 +249,10 @@ def test_each_command_is_had_and_answered_once_whatever_the_broker_does(alone: S
     gone = station.command("reboot", expires=int(time.time()) - 15)
     station.send("command", station.seal("command", gone))
     outcome, detail = station.answer(gone["id"])
-    assert outcome == "refused" and detail.startswith("expired 1")
+    assert outcome == "refused" and detail.startswith("expired ")
 
     alone.box.cut_power()
-    while station.next("state", 30)["boot"] != 2:
+    while station.next("state")["boot"] != 2:
         pass
     for again in (sealed, sealed):
         station.send("command", again)
@@ -294,7 +295,7 @@ def test_a_config_from_afar_cannot_take_the_box_away(alone: Street) -> None:
 def test_a_station_of_another_authority_gets_nothing(tmp_path: Path) -> None:
     own = Authority.in_folder(tmp_path / "own")
     with street(tmp_path, ca=own.ca_der) as made:
-        until(made.faults, lambda: "no fault of the link", 20)
+        until(made.faults, lambda: "no fault of the link")
         assert "CERT" in made.faults()[0] or "certificate" in made.faults()[0]
         assert made.station.messages == []
         assert made.bench.next("reading")["laeq"] is not None
@@ -302,19 +303,19 @@ def test_a_station_of_another_authority_gets_nothing(tmp_path: Path) -> None:
 
 def test_a_box_that_is_revoked_is_out_and_measures_on(alone: Street) -> None:
     alone.broker.revoke(BOX)
-    until(alone.faults, lambda: "no fault of the link", 20)
-    until(lambda: "not authorised" in alone.faults()[-1], lambda: str(alone.faults()), 20)
+    until(alone.faults, lambda: "no fault of the link")
+    until(lambda: "not authorised" in alone.faults()[-1], lambda: str(alone.faults()))
     assert alone.bench.next("reading")["laeq"] is not None
     assert alone.box.lives == 1
 
 
 def test_a_wrong_wifi_password_is_told_and_a_right_one_is_enough(tmp_path: Path) -> None:
     with street(tmp_path, wifi="another password") as made:
-        until(made.faults, lambda: "no fault of the radio", 30)
+        until(made.faults, lambda: "no fault of the radio")
         assert made.faults() == ["wifi: password refused"]
         assert made.bench.payloads("state")[-1]["address"] is None
         made.air.network(SSID, WIFI_PASSWORD)
-        made.station.next("state", 40)
+        made.station.next("state")
         made.all_arrived()
 
 
@@ -326,7 +327,7 @@ def test_a_network_that_goes_and_comes_back(alone: Street) -> None:
         pass
     alone.make_records(5)
     alone.air.network(SSID, WIFI_PASSWORD)
-    while station.next("availability", 40) != "online":
+    while station.next("availability") != "online":
         pass
     assert station.next("state")["outages"] == 1
     alone.all_arrived()
@@ -335,17 +336,15 @@ def test_a_network_that_goes_and_comes_back(alone: Street) -> None:
 
 def test_a_box_with_a_bad_authority_file_is_on_usb_and_says_so(tmp_path: Path) -> None:
     with street(tmp_path, ca=b"no certificate") as made:
-        until(made.faults, lambda: "no fault", 20)
+        until(made.faults, lambda: "no fault")
         assert made.faults()[0].startswith("station: not started")
         assert made.bench.next("reading")["laeq"] is not None
         assert made.box.lives == 1
 
 
-@pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="mpy-cross makes native code for no other PC"
-)
-def test_the_compiled_firmware_and_its_links_in_a_small_heap(tmp_path: Path) -> None:
-    with street(tmp_path, main=HEAP_MAIN, compiled=True, heap="216K") as made:
+def live_heap_with_a_station(state: Path, heap: str) -> list[int]:
+    """Bytes in use each second, once a compiled box has obeyed, told and sent all that it does."""
+    with street(state, main=HEAP_MAIN, compiled=True, heap=heap) as made:
         made.station.next("state")
         # The ids of the last 16 commands are remembered.
         for _ in range(17):
@@ -359,6 +358,16 @@ def test_the_compiled_firmware_and_its_links_in_a_small_heap(tmp_path: Path) -> 
             30,
         )
         live = heaps(made.bench)[settled:]
-        assert max(live) - min(live) <= FLAT_BYTES, live
         assert made.box.lives == 1 and made.faults() == []
     assert not any("Error" in line or "Traceback" in line for line in made.bench.text)
+    return live
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="mpy-cross makes native code for no other PC"
+)
+def test_the_compiled_firmware_and_its_links_in_a_small_heap(tmp_path: Path) -> None:
+    # 160 KB (DESIGN 4.1), 24 KB that the fakes of the chip hold before the firmware is loaded, and
+    # 4 KB, since it depends on the moment where things come to lie.
+    live = live_heap_with_a_station(tmp_path, "188K")
+    assert max(live) - min(live) <= FLAT_BYTES, live

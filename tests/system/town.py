@@ -49,7 +49,6 @@ REAL = ("north", "south")
 CROWD = 20
 TWO_HOURS = 120
 """Minutes, and so records."""
-ARRIVES_WITHIN_S = 60
 QUOTA_BYTES = 16_384
 """Of a file: room for complaints, and for no records."""
 
@@ -314,7 +313,7 @@ class Town:
         """Takes a real box's power away when its next record is on flash as far as that."""
         tear = self.states[box] / "flash" / "tear"
         tear.write_text(str(after_bytes))
-        until(lambda: not tear.exists(), lambda: f"{box} writes no record", 20)
+        until(lambda: not tear.exists(), lambda: f"{box} writes no record")
         self.real[box].cut_power()
 
     def measure_on(self, minutes: int = TWO_HOURS) -> None:
@@ -331,7 +330,6 @@ class Town:
         until(
             lambda: all(map(int.__lt__, before, newest())),
             lambda: f"no further record than {before}",
-            ARRIVES_WITHIN_S,
         )
 
     def switch_on(self) -> None:
@@ -360,7 +358,7 @@ class Town:
     def takes_in(self, count: int) -> None:
         """Waits until so many records more are in the store."""
         wanted = self.count() + count
-        until(lambda: self.count() >= wanted, lambda: f"{self.count()} of {wanted}", 30)
+        until(lambda: self.count() >= wanted, lambda: f"{self.count()} of {wanted}")
 
     def journals(self) -> dict[str, list[tuple]]:
         """What each box has completed by now."""
@@ -376,7 +374,7 @@ class Town:
             held = {box: (self.store.held(box), made[-1][0]) for box, made in journals.items()}
             return {box: (here, newest) for box, (here, newest) in held.items() if here < newest}
 
-        until(lambda: not missing(), lambda: f"{missing()}", ARRIVES_WITHIN_S)
+        until(lambda: not missing(), lambda: f"{missing()}")
         for box, made in journals.items():
             rows = list(self.store.records(box))
             there = [(row.seq, row.data, row.mac, row.previous) for row in rows]

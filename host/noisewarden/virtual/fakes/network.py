@@ -23,6 +23,7 @@ STAT_WRONG_PASSWORD = const(202)
 
 _CONNECTS_AFTER_US = const(300_000)
 _SIGNAL_DBM = const(-57)
+_AIR_BYTES = const(256)  # `read` alone would take a block of 512 of the heap
 
 
 class WLAN:
@@ -104,7 +105,7 @@ class WLAN:
         if _chip.air is None:
             return 0
         _chip.air.seek(0)
-        found = json.loads(_chip.air.read())
+        found = json.loads(_chip.air.read(_AIR_BYTES))
         ssid, key = WLAN._wanted
         if found.get("ssid") != ssid:
             return STAT_NO_AP_FOUND
