@@ -168,7 +168,9 @@ def test_a_crowd_of_simulated_boxes_is_heard_and_marked(tmp_path, monkeypatch):
             for name, seen in station.look(names).items():
                 if not seen.reading or seen.records["verified"] != 1:
                     return False
-                assert seen.reading["shown"] == str(int(seen.reading["laeq"] + 0.5)), name
+                # The level is told in 0.1 dB: the number on the matrix was rounded from all of it.
+                off_db = int(seen.reading["shown"]) - seen.reading["laeq"]
+                assert abs(off_db) <= 0.5 + 0.05, (name, seen.reading)
             return True
 
         until(all_heard, lambda: f"{station.look(names)}")

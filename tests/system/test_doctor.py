@@ -255,6 +255,7 @@ def test_the_safe_mode(tmp_path, doctor, monkeypatch) -> None:
 # What it shows, to a technician at a terminal.
 
 
+@pytest.mark.timed
 def test_a_technician_at_a_terminal(tmp_path) -> None:
     """Answers what a right matrix and a right relay make one answer, but does not clap."""
     answers = iter(["r", "g", "b", "y", "y", "", "y", "", ""])
