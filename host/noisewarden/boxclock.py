@@ -30,7 +30,7 @@ class BoxClock:
             return
         now_s = time.time()
         told_s = reading.get("time")
-        if told_s is None:
+        if not isinstance(told_s, int):
             self.found = "was not set"
         else:
             # A reading tells the whole second that was over when it was sent: 1 to 2 s ago.

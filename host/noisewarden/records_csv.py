@@ -22,11 +22,14 @@ RECORD_COLUMNS: tuple[str, ...] = ("time", "clock", "box", *_STORED, *_MINUTE, "
 """`clock`: how far the time can be trusted; `seconds`: 60 LAeq,1s, `--` for none; `details`: JSON
 of all that is in a record of another kind."""
 
-_MEASURED = ("laeq", "lceq", "lafmax", "lasmax", "lcpeak")
 READING_COLUMNS: tuple[str, ...] = (
     "time",
     "box",
-    *_MEASURED,
+    "laeq",
+    "lceq",
+    "lafmax",
+    "lasmax",
+    "lcpeak",
     "limit",
     "stage",
     "shown",
@@ -55,7 +58,7 @@ def write_records(file: IO[str], rows: Iterable[Any]) -> None:
 
 
 class Readings:
-    """Writes each reading as it comes."""
+    """Writes each reading as it comes, one that was checked (`messages.reading`)."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -64,15 +67,12 @@ class Readings:
 
     def write(self, box: str, reading: dict[str, Any]) -> None:
         own = {
-            "time": iso(reading.get("time")),
+            "time": iso(reading["time"]),
             "box": box,
-            "flags": " ".join(reading.get("flags", [])),
-            "spotlight": int(bool(reading.get("spotlight"))),
+            "flags": " ".join(reading["flags"]),
+            "spotlight": int(reading["spotlight"]),
         }
-        levels = {name: reading.get(name) for name in _MEASURED}
-        # MicroPython's 0.01 dB have a tail where its floats are double.
-        levels = {name: None if v is None else round(v, 2) for name, v in levels.items()}
-        self._writer.writerow(reading | levels | own)
+        self._writer.writerow(reading | own)
         self._file.flush()
 
 

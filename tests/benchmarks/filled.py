@@ -15,7 +15,6 @@ from host.fakebox import KEY, MINUTE, Journal
 from host.station_parts import admit
 from noisewarden.database import FILE, Database
 from noisewarden.register import Register
-from noisewarden.station.levels import Levels
 from noisewarden.store import Arrival, Store
 
 MINUTE_S = 60
@@ -109,8 +108,9 @@ def registered(folder: Path, boxes: list[str]) -> None:
 
 def newest_s(folder: Path, box: str) -> int:
     """Unix time of its last minute."""
-    with Database.in_folder(folder) as database:
-        return Levels(database).last_minutes(box, 1)[0].to_s
+    query = "SELECT max(unix_s) FROM records WHERE kind = 'minute' AND box = ?"
+    with closing(sqlite3.connect(folder / FILE)) as connection:
+        return connection.execute(query, (box,)).fetchone()[0]
 
 
 def zone_in_hour(hour: int) -> str:

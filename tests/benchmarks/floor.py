@@ -18,7 +18,6 @@ from noisewarden.firmware import wire
 from noisewarden.virtual.simulated import now_us
 from process import Use
 
-ALL_WITHIN_S = 120
 TRIES = 5
 
 

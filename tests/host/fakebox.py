@@ -161,6 +161,7 @@ class FakeBox:
             "lcpeak": 90.0,
             "limit": 70,
             "stage": 1,
+            "incident": True,
             "shown": "71",
             "colour": "red",
             "spotlight": False,

@@ -11,6 +11,7 @@ from typing import Any
 from host.fakebox import BOX, MINUTE, Journal
 from noisewarden.database import Database
 from noisewarden.firmware import wire
+from noisewarden.places import entry
 from noisewarden.register import Register, Registration
 from noisewarden.station.commanding import Commander
 from noisewarden.station.incidents import Incidents
@@ -169,6 +170,10 @@ class Station:
         for payload in payloads(entries, live=live):
             self.hear("record", payload, box=box)
         await self.step()
+
+    def entries(self, box: str = BOX) -> list[Any]:
+        """That are on disk, in the order of their numbers."""
+        return [entry(row) for row in self.store.records(box)]
 
     async def step(self) -> None:
         """What waits is committed and acknowledged."""

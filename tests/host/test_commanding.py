@@ -10,7 +10,7 @@ from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.station.commanding import WITHIN_S
 from noisewarden.station.intake import ANSWERS_MOST, OFF_FOR_S
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 from noisewarden.station.requests import ACTIONS
 
 ANN = 7

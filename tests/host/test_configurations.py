@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from noisewarden.firmware import config as settings
 from noisewarden.station import configurations, local_time, spans
 from noisewarden.station.configurations import TEMPORARY_MOST_MIN
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 
 FIRST_S, LAST_S = 1_700_000_000, 1_900_000_000
 NEW_YORK = "EST5EDT,M3.2.0,M11.1.0"

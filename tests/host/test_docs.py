@@ -17,6 +17,7 @@ RUNNING = [ROOT / "docs" / "station.md", ROOT / "docs" / "station.zh-CN.md"]
 TRANSLATED = [READMES, GUIDES, RUNNING]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = ROOT / "docs" / "pictures"
+STATION = ROOT / "host" / "noisewarden" / "station"
 ROOMS = {path.stem for path in (ROOT / "firmware" / "noisebox").glob("*.py")} - {"__init__"}
 
 
@@ -162,10 +163,20 @@ def test_a_wiring_picture_names_each_pin_of_its_board_once():
             assert sorted(map(int, drawn)) == sorted(board["pins"].values()), path.name
 
 
-def test_every_room_is_in_the_page_and_in_the_picture():
+def rooms_of(head: str) -> set[str]:
+    """Those that a table of the page about the rooms names, which begins with `head`."""
     text = page(ROOT / "docs" / "architecture.md")
-    table = text.partition("| room |")[2].partition("\n\n")[0]
+    table = text.partition(f"| {head} |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-    assert {room for row in rows for room in re.findall(r"`(\w+)`", row)} == ROOMS
+    return {room for row in rows for room in re.findall(r"`(\w+)`", row)}
+
+
+def test_every_room_of_the_station_is_in_the_page():
+    found = {path.stem for path in STATION.iterdir() if not path.name.startswith("__")}
+    assert rooms_of("in `host/noisewarden/station/`") == found
+
+
+def test_every_room_of_the_box_is_in_the_page_and_in_the_picture():
+    assert rooms_of("room") == ROOMS
     words = " ".join(re.findall(r">([^<]+)</text>", page(PICTURES / "house.svg")))
     assert set(re.findall(r"\w+", words)) >= ROOMS

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from noisewarden.station import settling
 from noisewarden.station.courses import CLEAR_S
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 
 ANN, BO = 7, 8
 

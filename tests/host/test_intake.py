@@ -37,10 +37,6 @@ def run(work):
     return asyncio.run(work)
 
 
-def entries(parts, box=BOX):
-    return [(row.seq, row.data, row.mac, row.previous) for row in parts.store.records(box)]
-
-
 def told_state(made, **changes):
     return STATE | {"records": [1, len(made)]} | changes
 
@@ -57,11 +53,11 @@ def test_records_are_committed_together_and_then_acknowledged(parts):
             parts.hear("record", payload)
         for payload in payloads(others):
             parts.hear("record", payload, box=OTHER)
-        assert parts.line.acks == [] and entries(parts) == []
+        assert parts.line.acks == [] and parts.entries() == []
         await parts.step()
 
     run(work())
-    assert entries(parts) == made and entries(parts, OTHER) == others
+    assert parts.entries() == made and parts.entries(OTHER) == others
     assert parts.line.acks == [(BOX, 1, 10, [(10, 10)]), (OTHER, None, 6, [])]
     counts = parts.intake.committer.counts
     assert (counts["commits"], counts["new"], counts["acks"]) == (1, 16, 2)
@@ -110,7 +106,7 @@ def test_a_gap_is_asked_for_again_at_intervals_until_it_is_filled(parts):
         (7, [(8, 9)]),
         (20, []),
     ]
-    assert entries(parts) == made
+    assert parts.entries() == made
 
 
 def forge(entry):
@@ -152,7 +148,7 @@ def test_a_record_that_was_held_back_is_asked_for_and_takes_the_place_of_the_for
 
     assert run(work()) == [[(10, 10), (5, 5), (6, 6)]] * 2
     assert parts.line.acks[-1] == (BOX, 1, 10, [(10, 10)]) and parts.live.troubles == {}
-    assert entries(parts) == made and parts.store.conflicts(BOX) == [5]
+    assert parts.entries() == made and parts.store.conflicts(BOX) == [5]
 
 
 def test_of_many_broken_records_some_are_asked_for_each_time(parts):
@@ -192,7 +188,7 @@ def test_a_journal_that_the_flash_damaged_comes_in_whole_through_the_window_of_a
                 await parts.take(sent)
 
     run(work())
-    assert parts.line.acks[-1][2] == 80 and entries(parts) == made
+    assert parts.line.acks[-1][2] == 80 and parts.entries() == made
 
 
 def test_what_is_asked_for_at_a_time_has_an_end():
@@ -224,7 +220,7 @@ def test_a_journal_that_began_anew_is_kept_acknowledged_and_told(parts, key, end
 
     assert run(work()) == (BOX, 1, 0, [])
     assert parts.line.acks[-1][2] == 30 and (parts.live.troubles == {}) == ends
-    assert entries(parts)[:10] == first and parts.store.conflicts(BOX) == list(range(1, 11))
+    assert parts.entries()[:10] == first and parts.store.conflicts(BOX) == list(range(1, 11))
 
 
 def test_a_shorter_journal_began_anew(parts):
@@ -265,7 +261,7 @@ def test_a_disk_that_is_full_is_told_and_loses_nothing(parts, monkeypatch):
         await asyncio.gather(task, return_exceptions=True)
 
     run(work())
-    assert parts.live.troubles == {} and entries(parts) == made
+    assert parts.live.troubles == {} and parts.entries() == made
     assert parts.line.acks[-1][2] == 10 and parts.intake.committer.pending == 0
 
 
@@ -280,7 +276,7 @@ def test_more_than_there_is_room_for_comes_again(parts, monkeypatch):
         await parts.take(made[16:])
 
     run(work())
-    assert parts.intake.committer.counts["dropped"] == 12 and entries(parts) == made
+    assert parts.intake.committer.counts["dropped"] == 12 and parts.entries() == made
 
 
 def test_records_on_which_the_store_stumbles_do_not_stop_the_others(parts, monkeypatch):
@@ -332,7 +328,7 @@ def test_the_jumping_clock_of_the_laptop_changes_no_record_and_no_ack(parts, mon
 
     run(work())
     assert [seq for _, _, seq, _ in parts.line.acks] == [2, 4, 6, 8, 10]
-    assert entries(parts) == made
+    assert parts.entries() == made
 
 
 # Who is heard.
@@ -358,7 +354,7 @@ def test_a_box_that_is_registered_while_it_speaks_is_heard_from_its_first_word(p
         await asyncio.gather(task, return_exceptions=True)
 
     run(work())
-    assert entries(parts, "new-03") == made
+    assert parts.entries("new-03") == made
     assert parts.intake.counts["unknown"] == 2 and parts.live.boxes() == ["new-03"]
     assert parts.live.box("new-03")["reading"] is None
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from noisewarden.errors import UserError
 from noisewarden.station import mqtt_client
 from noisewarden.station.mqtt_client import BrokerClient
 from noisewarden.station.ways import Unreachable
@@ -16,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 CONNACK = bytes((0x20, 2, 0, 0))
-SUBSCRIBE, PUBLISH = 8, 3
+SUBSCRIBE = 8
 GRANTED, REFUSED = 1, 0x80
 TOPIC = "noisewarden/+/record"
 
@@ -154,6 +155,13 @@ class Library:
     async def messages(self) -> AsyncIterator[object]:
         await asyncio.Event().wait()
         yield
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "station.example:1883"])
+def test_no_password_leaves_this_computer_unencrypted(host):
+    with pytest.raises(UserError, match="unencrypted; write mqtts://") as refusal:
+        BrokerClient(f"mqtt://me:hunter2@{host}", [TOPIC], lambda *_: None)
+    assert "hunter2" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("turns", range(5))

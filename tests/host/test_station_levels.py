@@ -59,17 +59,17 @@ def test_a_minute_has_both_its_times_and_is_in_the_period_in_which_it_ends(store
     first = made[0]
     assert (first.lafmax, first.l10, first.valid_s, first.limit) == (70.1, 64.0, 59, 70)
     assert (first.chain, first.clock, first.live) == ("verified", 2, False)
-    assert levels.last_minutes(BOX, 2) == levels.minutes(BOX, MIDNIGHT_S + 480, MIDNIGHT_S + 600)
     assert levels.minutes("nobody", MIDNIGHT_S, MIDNIGHT_S + 60) == []
 
 
 def test_a_minute_that_came_at_once_is_live(store, levels, monkeypatch):
     monkeypatch.setattr("noisewarden.taking.time.time", lambda: MIDNIGHT_S + 420)
     take(store, a_day(lambda minute: 60, until_min=2))
-    assert [minute.live for minute in levels.last_minutes(BOX, 2)] == [True, True]
+    period = MIDNIGHT_S, MIDNIGHT_S + 300
+    assert [minute.live for minute in levels.minutes(BOX, *period)] == [True, True]
     monkeypatch.setattr("noisewarden.taking.time.time", lambda: MIDNIGHT_S + DAY_S)
     store.intake("late", [(entry, entry[0] - 1) for entry in a_day(lambda m: 60, until_min=1)])
-    assert [minute.live for minute in levels.last_minutes("late", 1)] == [False]
+    assert [minute.live for minute in levels.minutes("late", *period)] == [False]
 
 
 def test_what_has_no_time_or_cannot_be_read_is_in_no_period(store, levels):
@@ -80,7 +80,7 @@ def test_what_has_no_time_or_cannot_be_read_is_in_no_period(store, levels):
     shorter = bytes((data[0] - 1,)) + data[1:-1]
     store.intake(BOX, [((seq, shorter, *macs), 4)])
     assert store.held(BOX) == 5
-    assert levels.last_minutes(BOX, 10) == []
+    assert levels.minutes(BOX, MIDNIGHT_S, MIDNIGHT_S + DAY_S) == []
 
 
 def test_seconds_follow_each_other_and_a_stretch_ends_where_nothing_is_known(store, levels):

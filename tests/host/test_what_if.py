@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from noisewarden.errors import UserError
 from noisewarden.station.minutes import Stretch
-from noisewarden.station.what_if import what_if, whole_week
+from noisewarden.station.what_if import what_if
 from noisewarden.virtual import sound
 from noisewarden.virtual.replay import Replay, virtual_board
 
@@ -15,7 +15,9 @@ EVENING_S = int(datetime(2026, 6, 7, 12, tzinfo=UTC).timestamp())
 
 
 def limit(limit_db, **more):
-    return {"schedule": whole_week(limit_db)} | more
+    """A config with one limit at all hours."""
+    row = {"days": "1234567", "from": "00:00", "to": "00:00", "limit": limit_db}
+    return {"schedule": {"rows": [row], "exceptions": []}} | more
 
 
 def course(*parts):

@@ -1,7 +1,7 @@
 """Boxes with small programs of a test's own on their flash, and what to let them hear."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
@@ -62,6 +62,13 @@ def flash(state: Path, **files: str) -> Path:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     return folder
+
+
+def put(state: Path, files: Mapping[str, bytes]) -> None:
+    """Puts files on the flash of a box that is off."""
+    for path, content in files.items():
+        (state / "flash" / path).parent.mkdir(parents=True, exist_ok=True)
+        (state / "flash" / path).write_bytes(content)
 
 
 def ramp(seconds: float) -> Iterator[Frame]:

@@ -1,12 +1,15 @@
 """The station's pages in a real browser."""
 
+import math
 import time
+from urllib.parse import quote
 
 import pytest
 from browser import PHONE, barriers, chromium, log_in, overflow_px, page_of
 from host.fakebox import Journal
 from host.station_parts import Line, add_minute, add_stage, arrivals
 from noisewarden.station.live import SILENT_AFTER_S
+from noisewarden.station.web import events
 from playwright.sync_api import expect
 from served import ADMIN, PASSWORD, HandClock, Served
 
@@ -65,6 +68,14 @@ def test_from_the_set_up_link_to_the_first_log_in(browser, tmp_path):
             page = context.new_page()  # a link that was used is refused, which Chromium logs
             page.goto(link)
             expect(page.get_by_role("alert")).to_contain_text("used already")
+
+
+@pytest.mark.parametrize("to", ["/.//evil.example/", "//evil.example/", "https://evil.example/"])
+def test_after_the_log_in_no_link_leads_elsewhere(browser, station, to):
+    with page_of(browser, station) as page:
+        page.goto(f"/login?to={quote(to)}")
+        log_in(page, "Oscar")
+        expect(page).to_have_url(f"{station.url}/")
 
 
 def test_a_number_turns_red_and_its_box_comes_to_those_that_need_an_officer(browser, station):
@@ -135,6 +146,41 @@ def test_a_box_that_falls_silent_shows_no_level(browser, station, clock):
         expect(matrix).to_have_attribute("aria-label", "66 dB, limit 70 dB, within the limit")
         clock.now_s += SILENT_AFTER_S + 1
         expect(matrix).to_have_attribute("aria-label", "No level: no connection")
+
+
+def test_a_stream_that_says_nothing_more_is_opened_anew(browser, station, monkeypatch):
+    """As when a network is pulled out: no connection ends, and an alarm would never come."""
+    with page_of(browser, station) as page:
+        page.goto("/account")
+        log_in(page, "Oscar")
+        page.clock.install()
+        with page.expect_request("**/api/v1/stream"):
+            page.goto("/")
+        expect(page.locator("#link")).to_have_text("Live")
+        monkeypatch.setattr(events, "CHECK_S", math.inf)
+        with page.expect_request("**/api/v1/stream"):
+            page.clock.fast_forward(20_000)
+        expect(page.locator("#link")).to_have_text("Live")
+
+
+SEEN = """(seen) => {
+  Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_tabs_that_nobody_sees_leave_the_others_their_connections(browser, station):
+    """A browser has six to a station: with as many streams open the seventh tab hung."""
+    with page_of(browser, station) as page:
+        page.goto("/account")
+        log_in(page, "Oscar")
+        for _ in range(7):
+            tab = page.context.new_page()
+            tab.goto(f"/boxes/{EAST}")
+            expect(tab.locator("#link")).to_have_text("Live", timeout=30_000)
+            tab.evaluate(SEEN, False)
+        with tab.expect_request("**/api/v1/stream"):
+            tab.evaluate(SEEN, True)
 
 
 def test_without_the_station_no_level_stays_on_the_page(browser, tmp_path):

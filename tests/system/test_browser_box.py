@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from served import ADMIN, Served
 from system import stations
 from system.boxes import RESTED_MAIN, Log, install, tones, until
-from system.days import a_day, midnight_s
+from system.days import CHINA_AHEAD_S, a_day, midnight_s
 from system.serving import Serving, register
 
 PLACE = "Bagu square, east"
@@ -76,6 +76,11 @@ def opened(page, path=PATHS[0], name="Oscar"):
     expect(page.locator("#link")).to_have_text(re.compile("Live|实时"))
 
 
+def date_of(days_ago):
+    """In Chongqing."""
+    return time.strftime("%Y-%m-%d", time.gmtime(midnight_s(days_ago) + CHINA_AHEAD_S))
+
+
 def yesterday(page):
     page.get_by_role("button", name="The one before").click()
     expect(page.locator("[data-day=picture] .laeq").first).to_have_attribute(
@@ -114,6 +119,67 @@ def test_what_is_not_known_never_looks_like_quiet(browser, station):
         hours = page.locator("[data-statistics=rows] tr")
         expect(hours).to_have_count(24)
         expect(hours.nth(10)).to_contain_text("10:00–––––0%")
+
+
+def test_an_hour_without_a_level_is_not_left_out_of_a_week(browser, station):
+    with page_of(browser, station) as page:
+        opened(page, f"{PATHS[0]}?span=week&date={date_of(1)}")
+        picture = page.locator("[data-day=picture]")
+        expect(picture.locator(".laeq").first).to_have_attribute("d", re.compile("^M.+"))
+        expect(picture.locator(".missing")).to_have_count(1)
+
+
+IN_THE_PAGE = """async () => {
+  const { Course } = await import("/static/course.js");
+  const { clock } = await import("/static/local_time.js");
+  const { Trend } = await import("/static/trend.js");
+  const { time } = await import("/static/words.js");
+  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const minute = { from_s: 0, to_s: 60, laeq: 72, lafmax: 76, limit: 70, stage: 0 };
+  const span = { from_s: 0, to_s: 100 };
+  new Course(picture).show({
+    ...span, view: span, hours: [{ from_s: 0, hour: 0, day: true }], gaps: [],
+    points: [{ ...minute, missing: "", marks: "" }],
+    seconds: [{ from_s: 0, levels: [75, 60, null, 60, 75, 75] }],
+  }, 842);
+  const drawn = (name) => picture.querySelector(name).getAttribute("d").match(/M/g).length;
+  const twice = [{ from_s: 0, hour: 2 }, { from_s: 7200, hour: 3 }];
+  return {
+    levels: drawn(".each-second"), over: drawn(".over"),
+    clock: clock(twice, 5400), midnight: time(new Date(2026, 5, 7) / 1000),
+    within: new Trend([70.4]).words(70), above: new Trend([70.5]).words(70),
+  };
+}"""
+
+
+def test_a_picture_shows_what_was_measured_and_no_more(browser, station):
+    """A second without a level is no line, one within the limit is not red, and 70.4 dB is not
+    over 70; an hour that comes twice has sixty minutes, and midnight is 00:00."""
+    with page_of(browser, station) as page:
+        opened(page)
+        told = page.evaluate(IN_THE_PAGE)
+    assert (told["levels"], told["over"]) == (2, 2)
+    assert (told["clock"], told["midnight"]) == ("02:30", "00:00:00")
+    assert ", 0.0 min over the limit" in told["within"]
+    assert ", 0.2 min over the limit" in told["above"]
+
+
+def test_a_page_that_stays_open_goes_on_to_the_new_day(browser, station):
+    with page_of(browser, station) as page:
+        day = [date_of(1)]
+        page.route(
+            "**/span?*", lambda route: route.continue_(url=f"{route.request.url}&date={day[0]}")
+        )
+        page.clock.install()
+        opened(page)
+        title = page.locator("[data-day=title]")
+        expect(title).to_have_text(day[0])
+        day[0] = date_of(0)
+        page.clock.fast_forward(61_000)
+        expect(title).to_have_text(day[0])
+        expect(page.locator("[data-day=slider]")).to_have_attribute(
+            "aria-valuemin", str(midnight_s())
+        )
 
 
 def test_a_day_is_walked_along_and_looked_into_by_keyboard(browser, station):
@@ -164,8 +230,7 @@ def test_a_part_of_a_day_is_chosen_with_the_mouse(browser, station):
 def test_weeks_and_months_lead_to_their_days(browser, station):
     with page_of(browser, station) as page:
         opened(page, f"{PATHS[0]}?span=month")
-        date = time.strftime("%Y-%m-%d", time.gmtime(midnight_s(1) + 8 * 3600))
-        today = time.strftime("%Y-%m-%d", time.gmtime(midnight_s() + 8 * 3600))
+        date, today = date_of(1), date_of(0)
         if date[:7] != today[:7]:
             page.get_by_role("button", name="The one before").click()
         page.get_by_text("Day by day").click()
@@ -337,6 +402,16 @@ def test_the_journal_shows_its_chain_calibrations_and_health(browser, station):
         page.get_by_role("button", name="Older records").click()
         expect(page.locator("#journal tr")).to_have_count(100)
         expect(page.locator("#journal tr").first).to_contain_text("LAeq 60.0 dB")
+
+
+def test_what_a_box_says_of_its_calibration_keeps_no_journal_from_being_read(browser, station):
+    box = "odd-01"
+    station.add_box(box, "a pole")
+    station.soon(station.live.take_state, box, {"boot": 1, "clock": 2, "calibrated_until": 10**15})
+    with page_of(browser, station) as page:
+        opened(page, f"/boxes/{box}/journal", "Vera")
+        expect(page.locator("#no-records")).to_be_visible()
+        expect(page.locator("#trouble")).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from host.fakebox import BOX, FakeBox, journal
-from noisewarden import cli
+from noisewarden import cli, records_csv
 from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.register import Register, Registration
@@ -152,6 +152,20 @@ def test_following_writes_readings_beside_the_records(tmp_path, capsys):
             capsys, "--port", box.port, "--csv", tmp_path / "missing" / "box.csv"
         )
     assert code == 1 and "box.csv: cannot be written (No such file or directory)" in errors
+
+
+@pytest.mark.parametrize("payload", [{}, {"time": "soon"}, {"time": 1, "laeq": "loud"}])
+def test_readings_that_are_none_are_left_out(tmp_path, capsys, payload):
+    with FakeBox(journal(3)) as box:
+        box._reading = lambda: payload
+        code, output, errors = run(
+            capsys, "--port", box.port, "--csv", tmp_path / "b.csv", "--follow", "--seconds", "1"
+        )
+    assert (code, errors) == (0, "")
+    # One more: the command that sets its clock.
+    assert "5 new records" in output and "LAeq" not in output
+    readings = (tmp_path / "b-readings.csv").read_text(encoding="utf-8-sig")
+    assert readings.splitlines() == [",".join(records_csv.READING_COLUMNS)]
 
 
 def test_a_full_disk_is_one_line(tmp_path, capsys):

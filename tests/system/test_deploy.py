@@ -22,7 +22,7 @@ from noisewarden.bench.tools import TOOLS, Tool, ToolFailed
 from noisewarden.errors import UserError
 from noisewarden.paths import FIRMWARE
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import PATIENCE_S, Bench, Log, Terminal, ramp, tones, until
+from system.boxes import PATIENCE_S, Bench, Log, Terminal, put, ramp, tones, until
 
 BOARD = boards.load("virtual")
 DEPLOY = [sys.executable, "-c", "from noisewarden.cli import main; main()", "deploy"]
@@ -65,13 +65,6 @@ def program(version: int) -> manifest.Files:
     }
 
 
-def write(state: Path, files: manifest.Files) -> None:
-    """Puts files on the flash of a box that is off."""
-    for path, content in files.items():
-        (state / "flash" / path).parent.mkdir(parents=True, exist_ok=True)
-        (state / "flash" / path).write_bytes(content)
-
-
 def on_flash(state: Path) -> manifest.Files:
     """The firmware that is in place."""
     folder = state / "flash"
@@ -81,7 +74,7 @@ def on_flash(state: Path) -> manifest.Files:
 
 @contextmanager
 def box_with(state: Path, files: manifest.Files, **options: Any) -> Iterator[VirtualBox]:
-    write(state, files)
+    put(state, files)
     with VirtualBox(
         state, ramp(120), board=boards.for_box(BOARD), unix_s=1_780_315_200, **options
     ) as box:
@@ -111,7 +104,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def erased(state: Path) -> Iterator[VirtualBox]:
     """A box with MicroPython and what was on it before, then with what the tests deploy."""
-    write(state, OWN)
+    put(state, OWN)
     with VirtualBox(state, tones((1, 60)), board=boards.for_box(BOARD)) as box:
         yield box
 
@@ -178,7 +171,7 @@ def test_a_changed_module_is_sent_with_the_manifest(
 
 
 def test_sources_put_there_by_hand_do_not_stay_in_the_way(erased, state) -> None:
-    write(state, {"noisebox/zone.py": b"raise SystemExit"})
+    put(state, {"noisebox/zone.py": b"raise SystemExit"})
     report = deployment(erased, manifest.bundle(BOARD)).run()
     assert report.removed == ["noisebox/zone.py"]
     assert on_flash(state) == manifest.bundle(BOARD)
@@ -256,7 +249,7 @@ def test_the_box_itself_ends_what_was_complete(tmp_path: Path) -> None:
     waiting = {f"next/{path}": content for path, content in new.items()}
     with box_with(tmp_path, program(1) | waiting) as box:
         assert started(box) == "{1}"
-        write(tmp_path, {"next/manifest": manifest.manifest(new)})
+        put(tmp_path, {"next/manifest": manifest.manifest(new)})
         assert started(box) == "{2}"
         assert on_flash(tmp_path) == new and not (tmp_path / "flash/next/manifest").exists()
 

@@ -36,6 +36,9 @@ BOX = "bagu-east-01"
 CONFIG = {"config.json": json.dumps({"box": BOX}).encode()}
 ROOM_DB = 30
 
+pytestmark = pytest.mark.timed
+"""A board that answers late is one that does not answer."""
+
 
 def room() -> Iterator[Frame]:
     return tones((1, ROOM_DB))
@@ -255,7 +258,6 @@ def test_the_safe_mode(tmp_path, doctor, monkeypatch) -> None:
 # What it shows, to a technician at a terminal.
 
 
-@pytest.mark.timed
 def test_a_technician_at_a_terminal(tmp_path) -> None:
     """Answers what a right matrix and a right relay make one answer, but does not clap."""
     answers = iter(["r", "g", "b", "y", "y", "", "y", "", ""])
@@ -415,7 +417,6 @@ class Alarm(Log):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.timed
 def test_ctrl_c_puts_the_spotlight_out(tmp_path) -> None:
     with running(tmp_path, {"main.py": RESTED_MAIN.encode()}, log=Alarm()) as bedside:
         technician = Technician(BOARD["matrix"], bedside)

@@ -27,6 +27,9 @@ MAC = "24:6f:28:aa:bb:cc"
 FUSES = 0x3FF5A000
 """Of the ESP32; bit 20 of the first word turns flash encryption on."""
 
+pytestmark = pytest.mark.timed
+"""A board that answers late is one that does not answer."""
+
 
 def rom(chip: str = "esp32", **options: Any) -> Rom:
     return Rom(chip, **{"flash_mb": FLASH_MB[chip]} | options)

@@ -29,7 +29,7 @@ from noisewarden.schema import BROKEN
 from noisewarden.station.authority import Authority
 from noisewarden.store import Store
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import JOURNAL_KEY, PATIENCE_S, Bench, tones, until
+from system.boxes import JOURNAL_KEY, PATIENCE_S, Bench, put, tones, until
 
 pytest_plugins = ["postgres"]
 
@@ -57,16 +57,10 @@ def program() -> manifest.Files:
     return files | {manifest.MANIFEST: manifest.manifest(files)}
 
 
-def write(state: Path, files: manifest.Files) -> None:
-    for path, content in files.items():
-        (state / "flash" / path).parent.mkdir(parents=True, exist_ok=True)
-        (state / "flash" / path).write_bytes(content)
-
-
 @contextmanager
 def box_with(state: Path, files: manifest.Files) -> Iterator[VirtualBox]:
     """A box that has these files, and has said something."""
-    write(state, files)
+    put(state, files)
     with VirtualBox(state, tones((1, 60)), board=boards.for_box(BOARD)) as box:
         with Bench(box.port) as bench:
             bench.next("reading")
@@ -530,7 +524,7 @@ def test_a_box_that_cannot_be_provisioned_goes_on_as_it_was(
     if "handover" in changes:
         changes["ca"] = tmp_path / "ca.pem"
     with box_with(tmp_path, program() | OLD) as box:
-        write(tmp_path, files)
+        put(tmp_path, files)
         code, output, errors = run(tmp_path, *arguments(box, tmp_path, **changes))
         assert (code, output, errors.count("\n")) == (1, "", 1), errors
         assert words in errors

@@ -18,7 +18,7 @@ from noisewarden.virtual import flash
 from noisewarden.virtual.supervisor import VirtualBox
 from served import PASSWORD, Visitor
 from system.boxes import PATIENCE_S, install, tones, until
-from system.serving import NOISEWARDEN, Serving, register
+from system.serving import LOOPBACK, NOISEWARDEN, Serving, register
 
 WIFI, USB = "bagu-east-01", "renmin-north-01"
 SECRETS = {WIFI: bytes(range(32)), USB: bytes(range(32, 64))}
@@ -59,6 +59,22 @@ def test_from_the_first_start_to_the_end(tmp_path: Path, sign: signal.Signals) -
         assert again.setup == ""
         with Visitor(again) as chief:
             assert chief.log_in("Chief", PASSWORD).status_code == 204
+
+
+def test_the_only_administrator_has_forgotten_the_password(tmp_path: Path) -> None:
+    folder, new = tmp_path / "station", "another seven umbrellas"
+    with Serving(folder) as station, station.administrator():
+        pass
+    with Serving(folder, "--let-in", "Chief") as station, Visitor(station) as chief:
+        (link,) = [line for line in station.said if line.startswith("let in")]
+        account = {"token": link.partition("#")[2], "name": "", "password": new}
+        assert chief.post("/api/v1/invitation/acceptance", json=account).status_code == 204
+        assert chief.log_in("Chief").status_code == 401
+        assert chief.log_in("Chief", new).status_code == 204
+        noted = [entry["action"] for entry in chief.get("/api/v1/audit").json()]
+        assert {"recovery link", "accept"} <= set(noted)
+    code, complaint = refusal(folder, *LOOPBACK, "--let-in", "Chef")
+    assert (code, complaint) == (1, "noisewarden: Chef: no such account; check the spelling\n")
 
 
 @pytest.mark.timed
@@ -206,6 +222,7 @@ def test_a_data_folder_of_a_newer_version(tmp_path: Path) -> None:
             "--records-only goes with --broker and --database of PostgreSQL",
         ),
         (("--broker", "mqtt://192.0.2.1"), {}, 1, "unencrypted; write mqtts://, or 127.0.0.1"),
+        ((), {"NOISEWARDEN_BROKER": "mqtt://me:hunter2@192.0.2.1"}, 1, "unencrypted; write mqtts"),
         (("--http", "0.0.0.0:8080"), {}, 2, "pages leave this computer with --lan only"),
         (("--http", "8080"), {}, 2, "is not HOST:PORT"),
         (("--http", "127.0.0.1:70000"), {}, 2, "is not HOST:PORT"),

@@ -88,10 +88,6 @@ def of(box: SimulatedBox, broker: brokers.Running) -> Any:
     return box.run(broker.host, broker.port, broker.tls())
 
 
-def entries(parts: Station, box: str = BOX) -> list:
-    return [(row.seq, row.data, row.mac, row.previous) for row in parts.store.records(box)]
-
-
 def test_every_record_arrives_once_and_is_acknowledged(broker, tmp_path):
     first, second = journal(200), journal(40)
 
@@ -106,7 +102,7 @@ def test_every_record_arrives_once_and_is_acknowledged(broker, tmp_path):
             counts = parts.intake.committer.counts
             assert counts["new"] == 243 and counts["conflicts"] == 0
             assert boxes[0].orders.forged == boxes[0].orders.stale == 0
-            assert entries(parts) == first and entries(parts, OTHER) == second
+            assert parts.entries() == first and parts.entries(OTHER) == second
             assert parts.store.chain(BOX) == {"verified": 202, "broken": 0, "unverified": 0}
 
     asyncio.run(work())
@@ -177,7 +173,7 @@ def test_broker_and_station_may_end_at_any_time(broker, tmp_path):
             async with on(broker, tmp_path) as parts:
                 await until(lambda: parts.store.held(BOX) == 401, "not all came")
                 assert "broker" not in parts.live.troubles
-                assert entries(parts) == made and parts.store.gaps(BOX) == []
+                assert parts.entries() == made and parts.store.gaps(BOX) == []
 
     asyncio.run(work())
 
@@ -201,7 +197,7 @@ def test_several_processes_take_in_their_parts_of_one_journal(tmp_path):
             counts = [parts.intake.committer.counts for parts in (one, two)]
             assert all(count["new"] > 30 for count in counts)
             assert sum(count["new"] for count in counts) == len(made)
-            assert entries(one) == made and one.store.gaps(BOX) == []
+            assert one.entries() == made and one.store.gaps(BOX) == []
             assert one.store.chain(BOX)["verified"] == len(made)
             [incident] = one.incidents.list()
             assert incident["opened_seq"] == stage and incident["live"]

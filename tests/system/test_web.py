@@ -191,6 +191,7 @@ def test_a_session_changes_nothing_without_the_token_of_its_page(visitors, metho
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -257,6 +258,23 @@ def test_logging_out_ends_the_session_for_whoever_has_the_cookie(station):
         thief.headers["Cookie"] = f"session={cookie(visitor.log_in(ADMIN)).value}"
         assert visitor.delete(f"{API}/session").status_code == 204
         assert thief.get(f"{API}/session").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/session", {"name": "\x00", "password": PASSWORD}),
+        ("/people", {"name": "\x00", "role": "viewer"}),
+        ("/people/1/tokens", {"label": "\x00"}),
+        ("/people/1/tokens", {"label": "x", "\ud800": 1}),
+    ],
+)
+def test_what_no_database_or_document_takes_is_refused(visitors, path, given):
+    headers = {"Content-Type": "application/json"}
+    answer = visitors["administrator"].post(
+        f"{API}{path}", content=json.dumps(given), headers=headers
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 def test_guessing_is_told_to_wait(station):
@@ -544,6 +562,18 @@ def test_a_stream_ends_with_its_session(station):
         began = time.monotonic()
         assert "" in list(lines)  # it ends
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.timed
+def test_a_stream_ends_when_nobody_can_tell_whose_it_is(station, visitors, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise DatabaseRefuses("station: the database refuses (connection lost); start it")
+
+    with visitors["viewer"].stream("GET", f"{API}/stream") as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        monkeypatch.setattr(station.people.sessions, "find", refuse)
+        assert "" in list(lines)  # as it should, not torn
 
 
 def test_a_session_that_only_looks_at_the_stream_is_in_use(station):

@@ -100,6 +100,12 @@ def test_seconds_are_stretches_and_csv(officer):
     assert (rows[0]["laeq"], rows[59]["laeq"]) == ("61.2", "")
 
 
+def test_a_week_may_have_the_hour_that_ends_a_summer(officer):
+    week = {"from": START_S, "to": START_S + 7 * 86_400 + 3600}
+    (stretch,) = officer.get(f"{API}/boxes/{BOX}/seconds", params=week).json()
+    assert len(stretch["levels"]) == 60 * MINUTES
+
+
 def test_statistics_say_how_much_they_rest_on(officer):
     path = f"{API}/boxes/{BOX}/statistics"
     whole = officer.get(path, params=PERIOD).json()["whole"]

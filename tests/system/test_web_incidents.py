@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import socket
 import time
 import zipfile
 from base64 import b64decode
@@ -30,6 +31,7 @@ from noisewarden.station.plans import (
 from noisewarden.store import Store
 from PIL import Image, PngImagePlugin
 from served import Served
+from system.boxes import PATIENCE_S
 
 pytest_plugins = ["postgres"]
 
@@ -193,6 +195,36 @@ def test_a_case_shows_what_is_missing_broken_or_told_twice(station, officer):
     assert chain["broken"] >= 1 and chain["conflicts"] == [3]
 
 
+def test_a_case_has_the_calibration_that_held_when_it_was_loud(station, officer):
+    box = "calibrated-01"
+    station.add_box(box, "a pole")
+    now_s = int(time.time())
+    made = Journal()
+    for certificate, at_s in (("before", 0), ("after", 400)):
+        made.add(
+            "calibration",
+            uptime_ms=1000 * at_s,
+            unix_s=now_s - 600 + at_s,
+            offset_mdb=-420,
+            uncertainty_mdb=900,
+            date="2026-06-01",
+            expires="2027-06-01",
+            meter="NTi XL2",
+            certificate=certificate,
+            by="Tess",
+        )
+        if certificate == "before":
+            add_stage(made, 1, at_s=60, unix_s=now_s - 540)
+            add_stage(made, 0, at_s=90, unix_s=now_s - 510)
+    station.store.intake(box, arrivals(made), KEY)
+    station.incidents.advance(box)
+    (incident,) = officer.get(f"{API}/incidents", params={"box": box}).json()
+    files = opened(officer.get(f"{API}/incidents/{incident['id']}/case").content)
+    told = json.loads(files["case.json"])
+    assert told["calibration"]["certificate"] == "before"
+    assert told["chain"]["last"] == made[-1][0]
+
+
 def test_an_incident_whose_time_nobody_knows_has_a_case_all_the_same(station, officer):
     box = "timeless-01"
     station.add_box(box, "a pole")
@@ -340,7 +372,7 @@ def test_a_large_picture_is_made_smaller(technician):
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (b"", "invalid"),
+        (b"", "picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "picture"),
         (b"%PDF-1.7", "picture"),
         (drawn("GIF", mode="P"), "picture"),
@@ -354,6 +386,18 @@ def test_what_is_no_picture_is_no_plan(technician, content, code):
     refused = upload(technician, content)
     assert (refused.status_code, refused.json()["code"]) == (422, code)
     assert technician.get(f"{API}/plans").json() == []
+
+
+def test_of_who_may_not_add_it_no_picture_is_read(station):
+    """Nor kept in memory: it could be sent by anybody, many times at once."""
+    head = (
+        "POST /api/v1/plans?name=x HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: image/png\r\nContent-Length: {PICTURE_MOST_BYTES}\r\n\r\n"
+    )
+    address = ("127.0.0.1", station._server.port)
+    with socket.create_connection(address, PATIENCE_S) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(4096).split()[1] == b"401"
 
 
 def test_a_file_that_is_too_large_is_not_read(technician):
@@ -374,11 +418,20 @@ def test_a_box_stands_on_one_plan(station, technician):
             return {plan["name"]: plan["boxes"] for plan in viewer.get(f"{API}/plans").json()}
 
     assert technician.put(path.format(one), json={"x": 0.25, "y": 0.5}).status_code == 204
+    entry = station.audit.entries()[0]
+    assert (entry.person, entry.action, entry.about, entry.detail) == (
+        "Tess", "place box", BOX, f"{one}: 0.25, 0.50",
+    )  # fmt: skip
     assert standing() == {"one": [{"box": BOX, "x": 0.25, "y": 0.5}], "two": []}
     assert technician.put(path.format(two), json={"x": 1, "y": 0}).status_code == 204
     assert standing() == {"one": [], "two": [{"box": BOX, "x": 1.0, "y": 0.0}]}
     assert technician.delete(path.format(one)).status_code == 204
     assert standing()["two"]
+    assert technician.delete(path.format(two)).status_code == 204
+    assert standing()["two"] == []
+    taken_off = [entry for entry in station.audit.entries() if entry.action == "take off box"]
+    assert [(entry.about, entry.detail) for entry in taken_off] == [(BOX, str(two))]
+    assert technician.put(path.format(two), json={"x": 1, "y": 0}).status_code == 204
     assert technician.delete(f"{API}/plans/{two}").status_code == 204
     assert standing() == {"one": []}
     technician.delete(f"{API}/plans/{one}")

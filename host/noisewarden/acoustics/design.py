@@ -76,14 +76,17 @@ def delay(hz: ArrayLike) -> np.ndarray:
 
 
 def high_pass(kappa: float, z1: np.ndarray) -> np.ndarray:
+    """Complex response of the section of that name, at `delay`s `z1`."""
     return (1 - z1) / (1 - (1 - kappa) * z1)
 
 
 def low_pass(kappa: float, z1: np.ndarray) -> np.ndarray:
+    """Complex response of the section of that name, at `delay`s `z1`."""
     return kappa / (1 - (1 - kappa) * z1)
 
 
 def db(response: np.ndarray) -> np.ndarray:
+    """The magnitude of complex responses in dB; −inf for 0."""
     return 20 * np.log10(np.abs(response))
 
 

@@ -35,6 +35,7 @@ _UNITY = np.ones_like(_Z1)
 
 
 def impulse_response(transfer: np.ndarray) -> np.ndarray:
+    """_POINTS samples of it, of a response at the frequencies of their Fourier transform."""
     return np.fft.irfft(transfer, _POINTS)
 
 

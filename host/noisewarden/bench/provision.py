@@ -200,11 +200,7 @@ class Provisioning:
 
     def leave(self) -> str:
         """Starts the box again in the middle of the work; says how it stands."""
-        try:
-            self._tool.restart()
-        except ToolFailed:
-            return f"{self.standing} (press its reset button to start it)"
-        return f"{self.standing} (it was started again)"
+        return self._tool.leave(self.standing)
 
     def _files(self) -> dict[str, bytes]:
         wishes = self._wishes

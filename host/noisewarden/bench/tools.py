@@ -74,6 +74,15 @@ class Tool(ABC):
     def restart(self) -> None:
         """Resets the chip, and does not wait for it."""
 
+    def leave(self, standing: str) -> str:
+        """Starts the box again in the middle of some work, after which it stands so; that, and
+        whether it was started."""
+        try:
+            self.restart()
+        except ToolFailed:
+            return f"{standing} (press its reset button to start it)"
+        return f"{standing} (it was started again)"
+
     def _run(
         self,
         *arguments: str,

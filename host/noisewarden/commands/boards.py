@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from noisewarden import boards
+from noisewarden import board_rules, boards
 
 
 @click.command(
@@ -61,7 +61,8 @@ def _show(board: dict[str, Any], as_json: bool) -> None:
     notes = [board.get("note", ""), microphone.get("align", "")]
     for note in filter(None, notes):
         click.echo(f"\nNote: {' '.join(note.split())}")
-    for line in _lines(boards.check(board), board["board"], warnings=True):
+    findings = board_rules.check(board, boards.microphones())
+    for line in _lines(findings, board["board"], warnings=True):
         click.echo(f"\nWarning: {line}")
 
 
@@ -101,5 +102,5 @@ def _check(file: Path, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def _lines(findings: list[boards.Finding], file: str, warnings: bool) -> list[str]:
+def _lines(findings: list[board_rules.Finding], file: str, warnings: bool) -> list[str]:
     return [finding.line(file) for finding in findings if finding.warning == warnings]

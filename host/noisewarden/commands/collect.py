@@ -18,6 +18,7 @@ from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.register import Register
+from noisewarden.station import messages
 from noisewarden.store import Store
 
 _FILE = click.Path(path_type=Path)
@@ -133,6 +134,10 @@ def _listener(
         written = records_csv.Readings(stack.enter_context(records_csv.create(beside)))
 
     def show(reading: Reading) -> None:
+        try:
+            reading = messages.reading(reading)
+        except ValueError:  # damaged on the wire, or of another firmware
+            return
         if written:
             written.write(box, reading)
         click.echo(json.dumps({"box": box} | reading) if as_json else _line(reading))

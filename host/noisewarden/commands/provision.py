@@ -180,8 +180,8 @@ def command(
             serial = provisioning.serial
             if known and known.serial != serial and not replace:
                 raise UserError(
-                    f"{box}: is the box with serial {known.serial} in the register, this one has "
-                    f"{serial}; choose another id, or say --replace if it takes its place"
+                    f"{box}: is in the register, as the box with serial {known.serial}, and this "
+                    f"one has {serial}; choose another id, or say --replace if it takes its place"
                 )
             address = f"{network['station']}:{network['port']}" if network else ""
             labels = Label(box, place, name, serial, address).write(label_folder)

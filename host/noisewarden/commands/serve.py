@@ -1,6 +1,7 @@
 """`noisewarden serve`: the station."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -71,6 +72,11 @@ class HostPort(click.ParamType):
 @click.option("--serial", multiple=True, metavar="PORT", help="A box on USB; can be given again.")
 @click.option("--lan", is_flag=True, help="Pages for other computers too, then by HTTPS.")
 @click.option(
+    "--let-in",
+    metavar="NAME",
+    help="Print a link by which this person chooses a new password, when nobody can invite them.",
+)
+@click.option(
     "--records-only",
     is_flag=True,
     help="A further process beside the station, to take records in: no pages. It wants the same "
@@ -85,6 +91,7 @@ def command(
     database_url: str | None,
     serial: tuple[str, ...],
     lan: bool,
+    let_in: str | None,
     records_only: bool,
 ) -> None:
     """Run the station: boxes report to it, officers open its pages.
@@ -113,7 +120,7 @@ def command(
                 "--records-only goes with --broker and --database of PostgreSQL, which the "
                 "station itself was started with"
             )
-        if http or serial or lan:
+        if http or serial or lan or let_in:
             raise click.UsageError("--records-only has no pages and no boxes on USB")
         work = partial(take_records, folder, broker, broker_ca, database_url, _tell_broker)
         return asyncio.run(_run(work))
@@ -123,7 +130,7 @@ def command(
         raise click.UsageError("--http: pages leave this computer with --lan only")
     if broker_ca and not broker:
         raise click.UsageError("--broker-ca goes with --broker")
-    wishes = Options(folder, http, mqtt, broker, broker_ca, database_url, serial, lan)
+    wishes = Options(folder, http, mqtt, broker, broker_ca, database_url, serial, lan, let_in)
     return asyncio.run(_run(partial(serve, wishes, _tell)))
 
 
@@ -141,10 +148,15 @@ def _tell(running: Running) -> None:
     click.echo(f"pages   {running.url}")
     click.echo(f"boxes   {running.boxes}")
     if running.conf:
-        click.echo(f"broker  to be started with: mosquitto -c {running.conf}")
+        # Debian keeps it where the shell of a person does not look.
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        click.echo(f"broker  to be started with: {program} -c {running.conf}")
     if running.setup:
         click.echo(f"set up  {running.url}{running.setup}")
         click.echo("        works once, within three days: it makes the first administrator")
+    if running.let_in:
+        click.echo(f"let in  {running.url}{running.let_in}")
+        click.echo("        works once, within three days; until then the old password holds")
 
 
 def _tell_broker(name: str) -> None:

@@ -102,7 +102,7 @@ class Cases:
             seconds = minutes.stretches(connection, box, *period) if period else []
             query = minutes.within(box, *period) if period else None
             whole_minutes = minutes.rolled_up(connection, query) if query is not None else []
-            calibration = _calibration(connection, box, rows)
+            calibration = _calibration(connection, box, found["opened_seq"])
             chain = _chain(connection, box, rows)
         place = local_time.zone(zone_text)
         told = {
@@ -197,15 +197,12 @@ def _chain(connection: sql.Connection, box: str, rows: Sequence[sql.Row[Any]]) -
     }
 
 
-def _calibration(
-    connection: sql.Connection, box: str, rows: Sequence[sql.Row[Any]]
-) -> dict[str, Any] | None:
-    """What the box had last been calibrated with, None when no record says."""
+def _calibration(connection: sql.Connection, box: str, opened_seq: int) -> dict[str, Any] | None:
+    """What the box had last been calibrated with when it began, None when no record says."""
     c = records.c
-    last = rows[-1].seq if rows else 0
     query = (
         sql.select(c.data, c.chain)
-        .where(events, c.box == box, c.kind == "calibration", c.seq <= last)
+        .where(events, c.box == box, c.kind == "calibration", c.seq < opened_seq)
         .order_by(c.seq.desc())
         .limit(1)
     )

@@ -20,7 +20,7 @@ from noisewarden.errors import UserError
 from noisewarden.register import Register
 from noisewarden.schema import commands, people
 from noisewarden.station.messages import Payload
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 from noisewarden.station.requests import check
 from noisewarden.station.ways import Unreachable, Ways
 

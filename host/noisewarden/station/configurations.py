@@ -15,7 +15,7 @@ from noisewarden.firmware import config as settings
 from noisewarden.firmware import schedule, timetable, zone
 from noisewarden.schema import commands, register
 from noisewarden.station import local_time
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 
 TEMPORARY_MOST_MIN = 720
 

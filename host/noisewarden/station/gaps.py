@@ -19,6 +19,8 @@ SHORTEST_S = 10
 
 
 class TimeGap(NamedTuple):
+    """From `from_s` to before `to_s`, unix time; `why` is OFF, WAITING or GONE."""
+
     from_s: int
     to_s: int
     why: str

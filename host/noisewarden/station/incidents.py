@@ -15,7 +15,7 @@ from noisewarden.database import Database
 from noisewarden.firmware import evidence
 from noisewarden.schema import events, incidents, interventions, records
 from noisewarden.station import settling
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 from noisewarden.station.settling import Incident
 
 BY_PEOPLE = ("note", "dissuade", "mediate", "deal_with", "hand_over")

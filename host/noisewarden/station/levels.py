@@ -24,8 +24,9 @@ from noisewarden.station.periods import Period, Statistics, Tally
 
 DAY_S = 86_400
 MOST_S = 366 * DAY_S
-MOST_SECONDS_S = 7 * DAY_S
-"""The longest period of minutes and statistics, and of seconds."""
+MOST_SECONDS_S = 7 * DAY_S + 3600
+"""The longest period of minutes and statistics, and of seconds: a week, with the hour that ends a
+summer."""
 
 _ROWS = 20_000
 """Minutes in memory at a time."""
@@ -65,12 +66,6 @@ class Levels:
         _check(from_s, to_s, MOST_S)
         with self._reading() as connection:
             return minutes.columns(connection, minutes.within(box, from_s, to_s))
-
-    def last_minutes(self, box: str, count: int) -> list[Minute]:
-        """The newest that are here, the last one last."""
-        newest = minutes.of(box).order_by(records.c.unix_s.desc()).limit(count)
-        with self._reading() as connection:
-            return minutes.rolled_up(connection, newest)[::-1]
 
     def seconds(self, box: str, from_s: int, to_s: int) -> list[Stretch]:
         """What a chart draws, and what `what_if` hears. Between stretches nothing is known."""

@@ -62,6 +62,7 @@ def date_and_is_day(local: Local) -> tuple[str, bool]:
 
 
 def date(local: Local) -> str:
+    """As ISO 8601 writes it: 2026-06-07."""
     return "{:04}-{:02}-{:02}".format(*local[:3])
 
 

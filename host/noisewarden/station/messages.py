@@ -75,6 +75,7 @@ def reading(payload: Payload) -> Payload:
 
 
 def record(payload: Payload) -> Arrival:
+    """A record of the journal; its mac is not looked at here."""
     seq, data, mac, previous = evidence.entry(payload)
     # JSON's `true` is 1 to Python, and it must not be the number of a record.
     seq = _whole(payload, "seq", _U32)

@@ -6,7 +6,6 @@ SIGHUP lets it read them again.
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import secrets
 import signal
@@ -17,7 +16,7 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 from noisewarden.errors import UserError
 from noisewarden.register import Register
 from noisewarden.station import mosquitto
-from noisewarden.station.mqtt_client import PORTS
+from noisewarden.station.mqtt_client import PORTS, refuse_unencrypted
 from noisewarden.station.rights import STATION
 
 FOLDER = "mosquitto"
@@ -168,17 +167,5 @@ def _checked(url: str) -> tuple[SplitResult, int]:
         parts.hostname.encode("idna")
     except (ValueError, KeyError):
         raise UserError("broker: is no URL of one; write mqtt://127.0.0.1:PORT") from None
-    if parts.scheme == "mqtt" and not _is_loopback(parts.hostname):
-        raise UserError(
-            f"broker: the station's password would go to {parts.hostname} unencrypted; "
-            "write mqtts://, or 127.0.0.1"
-        )
+    refuse_unencrypted(parts)
     return parts, port
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False

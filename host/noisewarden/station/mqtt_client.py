@@ -4,6 +4,7 @@ Sessions are clean on this side too: what was missed is in the journals of the b
 """
 
 import asyncio
+import ipaddress
 import json
 import math
 import random
@@ -12,10 +13,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiomqtt
 
@@ -199,6 +201,24 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def refuse_unencrypted(parts: SplitResult) -> None:
+    """UserError for a broker on another computer without TLS: the station's password, and all that
+    boxes say, would be open to whoever is on the way."""
+    if parts.scheme == "mqtt" and not _is_loopback(parts.hostname or ""):
+        raise UserError(
+            f"broker: the station's password would go to {parts.hostname} unencrypted; "
+            "write mqtts://, or 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
 def _options(url: str, ca: Path | None) -> tuple[dict[str, Any], str]:
     """What the library takes, and a name of the broker that can be shown."""
     try:
@@ -211,6 +231,7 @@ def _options(url: str, ca: Path | None) -> tuple[dict[str, Any], str]:
         raise UserError(
             "broker: is no URL of one; write mqtt://USER@HOST:PORT or mqtts://USER@HOST:PORT"
         ) from None
+    refuse_unencrypted(parts)
     options: dict[str, Any] = {
         "hostname": parts.hostname,
         "port": port,

@@ -97,7 +97,8 @@ class People:
     def recovery_link(self, name: str) -> str:
         """A new link for somebody whom nobody can invite again: for the station's own console.
 
-        The old password and all sessions hold until the link is followed.
+        The old password and all sessions hold until the link is followed. Refused when there is no
+        such account.
         """
         with self._transaction() as connection:
             person = connection.scalar(sql.select(people.c.id).where(people.c.name == name))

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from noisewarden.database import Database
 from noisewarden.schema import placements, plans
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MEDIA_TYPE = "image/webp"
@@ -107,11 +107,12 @@ class Plans:
             connection.execute(sql.delete(placements).where(placements.c.box == spot.box))
             connection.execute(sql.insert(placements).values(plan=plan, **vars(spot)))
 
-    def take_off(self, plan: int, box: str) -> None:
-        """From a plan; of no effect when it is not on it."""
+    def take_off(self, plan: int, box: str) -> bool:
+        """From a plan; False when it does not stand there."""
         p = placements.c
+        gone = sql.delete(placements).where(p.plan == plan, p.box == box)
         with self._transaction() as connection:
-            connection.execute(sql.delete(placements).where(p.plan == plan, p.box == box))
+            return connection.execute(gone).rowcount == 1
 
 
 def _made_anew(picture: bytes) -> bytes:

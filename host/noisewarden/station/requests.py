@@ -6,7 +6,7 @@ from typing import Any
 
 from noisewarden.firmware import commands as box_commands
 from noisewarden.firmware import config as box_config
-from noisewarden.station.people import Refused
+from noisewarden.station.refusals import Refused
 
 ACTIONS = (
     "spotlight_on",

@@ -54,6 +54,7 @@ class Options:
     database  URL of another database than the folder's own
     serial    ports of boxes on USB
     lan       pages for others than this computer
+    let_in    who is to get a link to a new password
     """
 
     folder: Path
@@ -64,18 +65,21 @@ class Options:
     database: str | None = None
     serial: tuple[str, ...] = ()
     lan: bool = False
+    let_in: str | None = None
 
 
 @dataclass(frozen=True)
 class Running:
-    """url    of the pages
-    setup  path and fragment of the first administrator's link, None when there is one already
-    boxes  where boxes connect, or the name of another broker
-    conf   what Mosquitto is to be started with, when it is the broker
+    """url     of the pages
+    setup   path and fragment of the first administrator's link, None when there is one already
+    let_in  those of the link that was asked for
+    boxes   where boxes connect, or the name of another broker
+    conf    what Mosquitto is to be started with, when it is the broker
     """
 
     url: str
     setup: str | None
+    let_in: str | None
     boxes: str
     conf: Path | None
     station: Station
@@ -162,9 +166,13 @@ async def serve(options: Options, ready: Callable[[Running], None], stop: asynci
             scheme = "https" if options.lan else "http"
             host = names[0] if names else "localhost"
             setup = await asyncio.to_thread(people.setup_link)
+            let_in = None
+            if options.let_in:
+                let_in = await asyncio.to_thread(people.recovery_link, options.let_in)
             pages = f"{scheme}://{f'[{host}]' if ':' in host else host}:{web.port}"
             boxes = f"mqtts://{where}:{port}" if port else client.name
-            ready(Running(pages, setup, boxes, keeper.conf if keeper else None, station))
+            conf = keeper.conf if keeper else None
+            ready(Running(pages, setup, let_in, boxes, conf, station))
 
         await _until(stop, web, listener, [*works, tell()])
 

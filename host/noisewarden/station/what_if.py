@@ -34,12 +34,6 @@ class Outcome:
     changes: list[tuple[int, int]] = field(default_factory=list)
 
 
-def whole_week(limit_db: int) -> dict[str, Any]:
-    """The `schedule` of a config with one limit at all hours."""
-    row = {"days": "1234567", "from": "00:00", "to": "00:00", "limit": limit_db}
-    return {"rows": [row], "exceptions": []}
-
-
 def what_if(stretches: Sequence[Stretch], config: dict[str, Any]) -> Outcome:
     """Of `Levels.seconds`, with a config as a box reads it. UserError when that is not good."""
     problems = settings.problems(config)

@@ -31,6 +31,7 @@ class Failure(NamedTuple):
 
 
 def of_levels(points: list[Point]) -> list[Failure]:
+    """Too few levels, too near each other, or none where limits are."""
     levels = {point.level_db for point in points}
     span_db = max(levels) - min(levels)
     failures = []
@@ -60,6 +61,7 @@ def residual_most_db(level_db: float) -> float:
 
 
 def of_residuals(points: list[Point], residuals: tuple[float, ...]) -> list[Failure]:
+    """One for each level whose worst residual, in dB, is too large; one residual a point."""
     worst: dict[float, float] = {}
     for point, residual in zip(points, residuals, strict=True):
         most_db = residual_most_db(point.level_db)
@@ -78,6 +80,7 @@ def of_residuals(points: list[Point], residuals: tuple[float, ...]) -> list[Fail
 
 
 def of_slope(slope_db: float) -> list[Failure]:
+    """A difference that changes over the range by more than SLOPE_DB."""
     if abs(slope_db) <= SLOPE_DB:
         return []
     return [
@@ -90,6 +93,7 @@ def of_slope(slope_db: float) -> list[Failure]:
 
 
 def of_offset(offset_db: float) -> list[Failure]:
+    """An offset that no box takes."""
     if abs(offset_db) <= config.MAX_OFFSET_DB:
         return []
     return [
@@ -105,6 +109,11 @@ def of_offset(offset_db: float) -> list[Failure]:
 def of_weighting(
     points: list[Point], low_point: Point | None, correction_db: float
 ) -> list[Failure]:
+    """A reference that is not on A weighting, or was not proven to be.
+
+    low_point      the low sound, None when it was not measured
+    correction_db  what pink noise gave
+    """
     if low_point is None:
         if all(point.instrument.weighting_known for point in points):
             return []

@@ -9,8 +9,6 @@ from noisewarden.boxclock import BoxClock
 from noisewarden.console import ANSWER_WITHIN_S, Console
 from noisewarden.errors import UserError
 
-"""A box says something each second; with a journal to read through, its start takes longer."""
-
 _LISTEN_S = 1.0
 _SECONDS_APART = 2.5
 _REOPEN_S = 0.2

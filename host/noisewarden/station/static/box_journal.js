@@ -58,7 +58,7 @@ async function readStarts() {
 
 function calibrated({ void: why, calibrated_until: until }) {
   if (why) return t("calibration.void", { why });
-  if (until === undefined) return t("calibration.unknown");
+  if (!Number.isInteger(until) || until > FOR_EVER_S) return t("calibration.unknown");
   if (until === FOR_EVER_S) return t("calibration.virtual");
   if (!until) return t("calibration.never");
   const day = date(until - 1);

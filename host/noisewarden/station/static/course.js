@@ -1,7 +1,8 @@
 // The course of levels as a picture. What is not known is hatched and named: it is never quiet.
 
-import { element } from "./svg.js";
+import { isOver } from "./levels.js";
 import { ticks } from "./local_time.js";
+import { element } from "./svg.js";
 import { t } from "./words.js";
 
 const HEIGHT = 300;
@@ -28,9 +29,8 @@ export function runs(points, what) {
   return made.filter((run) => run.of);
 }
 
-/** In whole dB, as the matrix shows it; of an hour there is no one limit. */
-const isOver = ({ laeq, limit }) =>
-  laeq !== null && typeof limit === "number" && Math.floor(laeq + 0.5) > limit;
+/** Of an hour there is no one limit. */
+const over = ({ laeq, limit }) => laeq !== null && typeof limit === "number" && isOver(laeq, limit);
 
 const limitAt = (points, unixS) =>
   points.find(({ from_s: from, to_s: to }) => from <= unixS && unixS < to)?.limit;
@@ -204,23 +204,25 @@ export class Course {
       : this.model.seconds.flatMap(({ from_s: from, levels }) => levels.map((laeq, n) => (
         { from_s: from + n, to_s: from + n + 1, laeq, limit: limitAt(points, from + n) }
       ))).filter((second) => this.sees(second));
-    const name = this.model.seconds === null ? "laeq" : "laeq each-second";
+    // Between two seconds there is no room for what is only late: it has no level, or another one.
+    const [name, joined] = this.model.seconds === null ? ["laeq", JOINED_S] : ["laeq each-second", 0];
     return [
-      element("path", { d: this.steps(points, "lafmax", false), class: "lafmax" }),
-      element("path", { d: this.steps(finest, "laeq", true), class: name }),
-      element("path", { d: this.steps(finest.filter(isOver), "laeq", true), class: `over ${name}` }),
+      element("path", { d: this.steps(points, "lafmax"), class: "lafmax" }),
+      element("path", { d: this.steps(finest, "laeq", joined), class: name }),
+      element("path", { d: this.steps(finest.filter(over), "laeq", joined), class: `over ${name}` }),
     ];
   }
 
-  /** A level at a stretch of time each; with `joins` those that follow each other are one line. */
-  steps(points, name, joins) {
+  /** A level at a stretch of time each; those that follow each other within `joined` s are one
+   * line. */
+  steps(points, name, joined = -Infinity) {
     let path = "";
     let last = -Infinity;
     for (const { from_s: from, to_s: to, [name]: level } of points) {
       if (level === null || level === undefined) continue;
       const y = this.y(level).toFixed(1);
       const start = this.x(from).toFixed(1);
-      path += joins && from - last <= JOINED_S ? `V${y}` : `M${start} ${y}`;
+      path += from - last <= joined ? `V${y}` : `M${start} ${y}`;
       path += `H${this.x(to).toFixed(1)}`;
       last = to;
     }

@@ -15,6 +15,8 @@ const ZOOM = 4;
 const FAST = 10;
 const PICK_LEAST_PX = 6;
 const AGAIN_EVERY_MS = 60_000;
+/** So late the last minutes of a span may come. */
+const LATE_S = 360;
 
 const part = (name) => document.querySelector(`[data-day="${name}"]`);
 
@@ -30,7 +32,11 @@ export class Day {
     this.view = this.cursor = this.seconds = null;
     this.turn = 0;
     this.listen();
-    setInterval(() => this.span?.to_s > Date.now() / 1000 && this.read(), AGAIN_EVERY_MS);
+    // Today is another day after midnight; of the one that ended, minutes may still be to come.
+    setInterval(() => {
+      const ended = this.span?.to_s + LATE_S < Date.now() / 1000;
+      if (this.date === null || !ended) this.read();
+    }, AGAIN_EVERY_MS);
   }
 
   // What is shown.
@@ -54,6 +60,7 @@ export class Day {
         levels.points(this.id, span), levels.gaps(this.id, span),
       ]);
       if (turn !== this.turn) return; // somebody has gone on meanwhile
+      if (span.from_s !== this.span?.from_s) this.view = this.cursor = null;
       Object.assign(this, { span, points, gaps });
       this.view ??= { from_s: span.from_s, to_s: span.to_s };
       await this.look();

@@ -10,6 +10,9 @@ const period = ({ from_s: from, to_s: to }) => `from=${Math.floor(from)}&to=${Ma
 
 const names = (flags) => flags.map((flag) => maybe(`flag.${flag}`)).filter(Boolean).join(", ");
 
+/** Over, as the matrix shows it: in whole dB. */
+export const isOver = (level, limit) => Math.floor(level + 0.5) > limit;
+
 /** Minutes of a day; hours of what is longer. */
 export function points(id, span) {
   return span.span === "day" ? minutes(id, span) : hours(id, span);
@@ -32,13 +35,14 @@ async function minutes(id, span) {
 
 async function hours(id, span) {
   const found = await get(`/boxes/${id}/hours?${period(span)}`);
-  return found.filter(({ from_s: from, valid_s: valid }) => valid > 0 && from < span.now_s)
+  // One without a record is in a gap; one whose records have no level is not.
+  return found.map((hour) => ({ ...hour, carried: Object.keys(hour.marked_min) }))
+    .filter(({ valid_s: valid, carried }) => valid > 0 || carried.length > 0)
     .map((hour) => ({
       name: "LAeq,1h", from_s: hour.from_s, to_s: hour.to_s, laeq: hour.laeq,
       lafmax: hour.lafmax, limit: null, stage: hour.stage,
       missing: hour.laeq === null ? t("course.little") : "",
-      marks: names(Object.keys(hour.marked_min).filter((flag) =>
-        flag !== "underrange" && hour.marked_min[flag] > 0)),
+      marks: names(hour.carried.filter((flag) => flag !== "underrange")),
     }));
 }
 

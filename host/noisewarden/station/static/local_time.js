@@ -18,10 +18,10 @@ function hourOf(hours, unixS) {
   return hours[low];
 }
 
-/** HH:MM there, with `seconds` HH:MM:SS. */
+/** HH:MM there, with `seconds` HH:MM:SS. An hour that comes twice, when summer ends, is one of two. */
 export function clock(hours, unixS, seconds = false) {
   const hour = hourOf(hours, unixS);
-  const into = Math.floor(unixS - hour.from_s);
+  const into = Math.floor(unixS - hour.from_s) % HOUR_S;
   const text = `${two(hour.hour)}:${two(Math.floor(into / 60))}`;
   return seconds ? `${text}:${two(into % 60)}` : text;
 }

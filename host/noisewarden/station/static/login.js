@@ -4,10 +4,11 @@ import { handle } from "./forms.js";
 const asked = new URLSearchParams(location.search);
 document.getElementById("opened").hidden = !asked.has("opened");
 
-/** A path of this station: where else a link could lead is not followed. */
+/** A path of this station: where else a link could lead is not followed. `//elsewhere` is a path
+ * too, but to a browser the address of another site. */
 function back() {
-  const to = new URL(asked.get("to") ?? "/", location.origin);
-  return to.origin === location.origin ? to.pathname : "/";
+  const { origin, pathname } = new URL(asked.get("to") ?? "/", location.origin);
+  return origin === location.origin && !pathname.startsWith("//") ? pathname : "/";
 }
 
 const form = document.getElementById("login");

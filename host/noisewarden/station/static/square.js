@@ -117,4 +117,5 @@ setInterval(() => {
   arrange();
 }, TICK_MS);
 
-follow({ handlers: { readings, state, incident: handled, health: ail }, look, link: tell });
+const handlers = { readings, state, incident: handled, health: ail };
+follow({ handlers, look, link: tell, calls: true });

@@ -1,5 +1,6 @@
 // The last ten minutes of a box as bars of ten seconds each, averaged by energy.
 
+import { isOver } from "./levels.js";
 import { draw, element } from "./svg.js";
 import { t } from "./words.js";
 
@@ -53,7 +54,7 @@ export class Trend {
     this.levels.forEach((level, n) => {
       const x = ((first + n + 0.5) * BAR).toFixed(1);
       if (level === null) paths.none += `M${x} ${HEIGHT}v-1.5`;
-      else paths[level > limit ? "over" : "within"] += `M${x} ${HEIGHT}V${y(level).toFixed(1)}`;
+      else paths[isOver(level, limit) ? "over" : "within"] += `M${x} ${HEIGHT}V${y(level).toFixed(1)}`;
     });
     const lines = [50, 80].map((level) =>
       element("path", { d: `M0 ${y(level)}H${WIDTH}`, class: "grid" }));
@@ -67,7 +68,7 @@ export class Trend {
   words(limit) {
     const levels = this.levels.filter((level) => level !== null);
     if (!levels.length) return t("tile.trend.none");
-    const over = levels.filter((level) => level > limit).length;
+    const over = levels.filter((level) => isOver(level, limit)).length;
     return t("tile.trend", {
       low: Math.round(Math.min(...levels)),
       high: Math.round(Math.max(...levels)),

@@ -22,7 +22,7 @@ const whenever = new Intl.DateTimeFormat(locale, {
   ...inDays, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const clock = new Intl.DateTimeFormat(locale, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const day = new Intl.DateTimeFormat(locale, inDays);
 const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from noisewarden.errors import UserError
 from noisewarden.station.web.problems import Problem, answers
 from noisewarden.station.web.security import TheStation, Viewer, visitor
 
@@ -17,7 +18,7 @@ STREAMS_MOST = 500
 QUIET_S = 1.0
 """After so long without an event a comment goes out, which finds a reader that has gone."""
 CHECK_S = 2.0
-"""How long a stream may outlive its session."""
+"""How long a stream may outlive its session; as often its reader is told that it still flows."""
 RECONNECT_MS = 2000
 
 
@@ -27,7 +28,8 @@ class EventStream(StreamingResponse):
 
 @router.get("/stream", responses=answers(401, 403, 503), response_class=EventStream)
 async def stream(request: Request, station: TheStation, found: Viewer) -> StreamingResponse:
-    """Server-sent events: readings, state, incident, command, health; lost when some were lost.
+    """Server-sent events: readings, state, incident, command, health; lost when some were lost;
+    beat every few seconds, whose absence shows a line that broke without a word.
 
     Look at /boxes after the stream is open, and again after `lost`: then nothing is missed.
     """
@@ -35,6 +37,14 @@ async def stream(request: Request, station: TheStation, found: Viewer) -> Stream
     if len(open_streams) >= STREAMS_MOST:
         raise Problem(503, "busy", "stream: too many pages are open; close some")
     return EventStream(_events(request, station))
+
+
+def _is_out(request: Request) -> bool:
+    """Whether the session is over; or nobody knows, since the database refuses."""
+    try:
+        return visitor(request) is None
+    except UserError:
+        return True
 
 
 async def _events(request: Request, station: TheStation) -> AsyncIterator[str]:
@@ -53,7 +63,8 @@ async def _events(request: Request, station: TheStation) -> AsyncIterator[str]:
                     yield ":\n\n"
                 if time.monotonic() - checked > CHECK_S:
                     checked = time.monotonic()
-                    if await run_in_threadpool(visitor, request) is None:
+                    if await run_in_threadpool(_is_out, request):
                         return
+                    yield "event: beat\ndata: {}\n\n"
     finally:
         state.streams.discard(me)

@@ -5,7 +5,7 @@ rebinding) gets nothing, on loopback too. And a cookie travels with requests tha
 cause, so those change nothing.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -45,7 +45,7 @@ class Gate:
 
     def _refusal(self, method: str, asked: Headers) -> Problem | None:
         host = asked.get("host", "")
-        if _name(host) not in self._names:
+        if _split(f"//{host}").hostname not in self._names:
             return Problem(
                 421, "wrong-host", "host: is no name of this station; use one of its own"
             )
@@ -56,12 +56,12 @@ class Gate:
         return None
 
 
-def _name(host: str) -> str:
-    """The name of a Host header without the port; "" for what is none."""
+def _split(address: str) -> SplitResult:
+    """Its parts; empty ones of what is no address."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return urlsplit(address)
     except ValueError:
-        return ""
+        return urlsplit("")
 
 
 def _from_elsewhere(asked: Headers, host: str) -> bool:
@@ -69,4 +69,4 @@ def _from_elsewhere(asked: Headers, host: str) -> bool:
     if asked.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True
     origin = asked.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and _split(origin).netloc.lower() != host.lower()

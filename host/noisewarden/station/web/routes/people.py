@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from noisewarden.station.people import NAME_MOST_CHARS, Person
+from noisewarden.station.people import Person
 from noisewarden.station.web.problems import answers
 from noisewarden.station.web.routes.shapes import Name, Number, Strict
 from noisewarden.station.web.security import Administrator, TheStation, Viewer, by
@@ -47,7 +47,7 @@ class InvitedOut(Link):
 
 
 class NewToken(Strict):
-    label: Annotated[str, Field(min_length=1, max_length=NAME_MOST_CHARS)]
+    label: Annotated[Name, Field(min_length=1)]
     days: Annotated[int, Field(ge=1, le=3660)] = 365
 
 

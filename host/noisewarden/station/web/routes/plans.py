@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 
 from noisewarden.station.plans import (
     FORMATS,
@@ -14,7 +15,7 @@ from noisewarden.station.plans import (
     Spot,
 )
 from noisewarden.station.web.problems import answers
-from noisewarden.station.web.routes.shapes import BoxId, Number, Strict, check_known
+from noisewarden.station.web.routes.shapes import LINE, BoxId, Number, Strict, check_known
 from noisewarden.station.web.security import Technician, TheStation, Viewer, by
 
 router = APIRouter(prefix="/plans", tags=["plans"])
@@ -23,7 +24,7 @@ TAKEN = tuple(f"image/{name.lower()}" for name in FORMATS)
 """Media types of pictures that may come."""
 
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Name = Annotated[str, Query(min_length=1, max_length=NAME_MOST_CHARS, pattern=r"^[^\x00-\x1f]+$")]
+_Name = Annotated[str, Query(min_length=1, max_length=NAME_MOST_CHARS, pattern=LINE)]
 _PICTURE = {
     "requestBody": {
         "required": True,
@@ -51,6 +52,14 @@ class PlanOut(BaseModel):
     boxes: list[SpotOut]
 
 
+async def _picture(request: Request, found: Technician) -> bytes:
+    """The body, which is read for who may send it, and for nobody else."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        return b""  # what becomes of it nobody hears
+
+
 @router.get("", responses=answers(401, 403))
 def plans(station: TheStation, found: Viewer) -> list[PlanOut]:
     return [
@@ -71,7 +80,7 @@ def add(
     station: TheStation,
     found: Technician,
     name: _Name,
-    picture: Annotated[bytes, Body(media_type=TAKEN[0])],
+    picture: Annotated[bytes, Depends(_picture)],
 ) -> PlanOut:
     """A picture, PNG, JPEG or WebP of at most 10 MB; only its pixels are kept."""
     plan = station.plans.add(name, picture)
@@ -97,12 +106,26 @@ def remove(request: Request, station: TheStation, found: Technician, plan: Numbe
 
 
 @router.put("/{plan}/boxes/{box}", status_code=204, responses=answers(401, 403, 404, 422))
-def place(station: TheStation, found: Technician, plan: Number, box: BoxId, given: Place) -> None:
+def place(
+    request: Request,
+    station: TheStation,
+    found: Technician,
+    plan: Number,
+    box: BoxId,
+    given: Place,
+) -> None:
     """Puts a box onto a plan, or to another place of it; a box stands on one plan."""
     check_known(station, box)
     station.plans.place(plan, Spot(box, given.x, given.y))
+    station.audit.note(
+        by(request, found), "place box", box, f"{plan}: {given.x:.2f}, {given.y:.2f}"
+    )
 
 
 @router.delete("/{plan}/boxes/{box}", status_code=204, responses=answers(401, 403, 422))
-def take_off(station: TheStation, found: Technician, plan: Number, box: BoxId) -> None:
-    station.plans.take_off(plan, box)
+def take_off(
+    request: Request, station: TheStation, found: Technician, plan: Number, box: BoxId
+) -> None:
+    """Of no effect when it does not stand there."""
+    if station.plans.take_off(plan, box):
+        station.audit.note(by(request, found), "take off box", box, str(plan))

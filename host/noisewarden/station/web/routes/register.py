@@ -9,7 +9,7 @@ from noisewarden.mosquitto_password import PATTERN
 from noisewarden.register import KEY_BYTES, Registration
 from noisewarden.schema import register as table
 from noisewarden.station.web.problems import Problem, answers
-from noisewarden.station.web.routes.shapes import BOX_PATTERN, BoxId, Strict, check_known
+from noisewarden.station.web.routes.shapes import BOX_PATTERN, LINE, BoxId, Strict, check_known
 from noisewarden.station.web.security import Technician, TheStation, by
 
 router = APIRouter(prefix="/register", tags=["register"])
@@ -19,7 +19,7 @@ Key = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
 
 def _text(column: str) -> Any:
     kind: Any = table.c[column].type
-    return Field(max_length=kind.length, pattern=r"^[^\x00-\x1f]*$")
+    return Field(max_length=kind.length, pattern=LINE)
 
 
 class Handover(Strict):

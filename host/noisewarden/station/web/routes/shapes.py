@@ -13,6 +13,8 @@ from noisewarden.station.station import Station
 from noisewarden.station.web.problems import Problem
 
 BOX_PATTERN = rf"^[a-z0-9-]{{1,{wire.BOX_MOST_CHARS}}}$"
+LINE = r"^[^\x00-\x1f]*$"
+"""Of a text without control characters: PostgreSQL takes no NUL."""
 CSV = "text/csv"
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -25,7 +27,7 @@ def _in_this_century(time: datetime) -> datetime:
     return time
 
 
-Name = Annotated[str, Field(max_length=NAME_MOST_CHARS)]
+Name = Annotated[str, Field(max_length=NAME_MOST_CHARS, pattern=LINE)]
 BoxId = Annotated[str, Path(pattern=BOX_PATTERN, description="id of a box")]
 Number = Annotated[int, Path(ge=1, lt=2**31)]
 """Of a person, an incident, a plan: what an INTEGER of PostgreSQL holds."""
