@@ -175,6 +175,24 @@ def test_what_may_not_be_asked_is_refused(officer, given, status, code):
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("commands", '{"action": "show", "arguments": {"text": "x", "seconds": 5, "more": %s}}'),
+        ("configuration/problems", '{"config": {"more": %s}}'),
+    ],
+)
+@pytest.mark.parametrize("depth", [10, 300, 900])
+def test_what_nobody_could_read_back_is_not_kept(officer, path, given, depth):
+    answer = officer.post(
+        f"{API}/boxes/{BOX}/{path}",
+        content=given % ("[" * depth + "1" + "]" * depth),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert officer.get(f"{API}/boxes/{BOX}/commands").status_code == 200
+
+
 def test_a_technician_may_restart_a_box(station):
     with station.visitor("Tess") as technician:
         asked = technician.post(f"{API}/boxes/{BOX}/commands", json={"action": "reboot"})

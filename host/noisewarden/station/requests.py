@@ -21,6 +21,9 @@ ACTIONS = (
 BODY_MOST_BYTES = 3500
 """So much fits a line of the console, and a packet of the box when it is sealed."""
 
+DEPTH_MOST = 8
+"""Of lists and objects in each other; those of a configuration are four."""
+
 _OWN_KEYS = ("id", "counter", "expires", "action", "by")
 
 
@@ -36,16 +39,30 @@ class _Anything:
             raise box_commands.Refused("; ".join(problems))
 
 
+def fault(content: dict[str, Any]) -> str:
+    """Why nobody could keep or tell a content of JSON, "" when all is well."""
+    if _is_deeper(content, DEPTH_MOST):
+        return "is nested too deep"
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # JSON can name one, and no log could keep it
+        return "has half a character"
+    return ""
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(most == 0 or _is_deeper(part, most - 1) for part in parts)
+
+
 def check(box: str, action: str, arguments: dict[str, Any]) -> None:
     """Refused when the box would refuse it, whatever state it is in."""
     if action not in ACTIONS:
         raise Refused("action", f"{action}: is none of {', '.join(ACTIONS)}")
     if arguments.keys() & _OWN_KEYS:
         raise Refused("arguments", f"{action}: {', '.join(_OWN_KEYS)} are no arguments; leave out")
-    try:
-        json.dumps(arguments, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # JSON can name one, and no log could keep it
-        raise Refused("arguments", f"{action}: has half a character; correct it") from None
+    if wrong := fault(arguments):
+        raise Refused("arguments", f"{action}: {wrong}; correct it")
     if len(json.dumps(arguments)) > BODY_MOST_BYTES:
         raise Refused("arguments", f"{action}: more than {BODY_MOST_BYTES} bytes; shorten it")
     rules = box_commands.Commands(_Anything(), _Anything())

@@ -1,6 +1,5 @@
 """A box's configuration: what it is, what is wrong with another, what that would have done."""
 
-import json
 import time
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, Field
 
 from noisewarden.firmware import config as settings
-from noisewarden.station import configurations
+from noisewarden.station import configurations, requests
 from noisewarden.station.commanding import ASKED, SENT
 from noisewarden.station.configurations import TEMPORARY_MOST_MIN, Configuration
 from noisewarden.station.station import Station
@@ -39,18 +38,16 @@ class ConfigurationOut(BaseModel):
     temporary: list[dict[str, Any]]
 
 
-def _of_whole_characters(config: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(config, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # JSON can name half of one
-        raise ValueError("has half a character") from None
+def _sound(config: dict[str, Any]) -> dict[str, Any]:
+    if wrong := requests.fault(config):
+        raise ValueError(wrong)
     return config
 
 
 class Proposed(Strict):
     """A configuration; keys that are missing take the firmware's own values."""
 
-    config: Annotated[dict[str, Any], AfterValidator(_of_whole_characters)]
+    config: Annotated[dict[str, Any], AfterValidator(_sound)]
 
 
 class FieldProblem(BaseModel):
