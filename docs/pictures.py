@@ -199,7 +199,7 @@ HOUSE: dict[str, tuple[int, int, int, int, str, tuple[str, ...]]] = {
         ("commands, orders", "upload, backoff", "clock, safemode", "retained, config"),
     ),
     "spotlight": (655, 40, 110, 50, PURE, ("spotlight",)),
-    "display": (655, 135, 110, 50, PURE, ("display", "fonts")),
+    "display": (655, 135, 110, 50, PURE, ("display", "panel, fonts")),
     "links": (655, 213, 110, 84, EDGE, ("links, wire", "station_link", "station, mqtt", "wifi")),
     "journal": (655, 340, 110, 50, PURE, ("journal", "wire")),
     "lamp": (815, 40, 125, 50, WORLD, ("relay, lamp", "through hal")),

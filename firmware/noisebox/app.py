@@ -10,13 +10,14 @@ from micropython import const
 from noisebox import __version__, flags, hal, safemode, wire
 from noisebox.box import Box
 from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
-from noisebox.display import Display, seen_size
+from noisebox.display import Display
 from noisebox.health import WATCHDOG_MS, Heartbeats, keep
 from noisebox.journal import Journal
 from noisebox.links import SerialLink
 from noisebox.meter import Meter
-from noisebox.microphone import Microphone
+from noisebox.microphone import BLOCK_BYTES, Microphone
 from noisebox.service import MICROPYTHON, Service
+from noisebox.setup import leave
 
 JOURNAL = "journal"
 
@@ -43,10 +44,13 @@ class App:
         self._retained = retained
         self._watch = watch
         self._pins = pins = board["pins"]
+        # Kept for whoever measures next: once the heap is in pieces, none of them is so large.
+        self._block = bytearray(BLOCK_BYTES)
         self._relay = hal.Switch(pins["relay"], board["relay"]["active_high"])
         self._led = hal.Switch(pins["led"], True)
-        width, height = seen_size(board["matrix"])
-        self._matrix = hal.Matrix(pins["matrix"], width * height)
+        display = Display(board["matrix"])
+        leave("panel")
+        self._matrix = hal.Matrix(pins["matrix"], len(display.buffer) // 3)
         self._meter = Meter(board["microphone"], 0.0)
         self._clock = Clock(time.ticks_ms, time.ticks_diff)
         if hal.rtc_unix() >= EARLIEST_UNIX_S:
@@ -60,7 +64,7 @@ class App:
             setup.schedule,
             self._clock,
             self._journal,
-            Display(board["matrix"]),
+            display,
             retained.ledger,
             self,
         )
@@ -182,7 +186,9 @@ class App:
 
     async def _measure(self):
         self._stream = hal.microphone(self._pins)
-        microphone = Microphone(self._stream, self._meter, self._on_second, hal.SAMPLE_RATE_HZ)
+        microphone = Microphone(
+            self._stream, self._block, self._meter, self._on_second, hal.SAMPLE_RATE_HZ
+        )
         try:
             await microphone.run()
         finally:

@@ -1,16 +1,9 @@
 """What the matrix shows, as the bytes of its WS2812 chain, which itself is the hardware's.
 
 A picture is drawn at full strength and then dimmed as a whole, so that its estimated current stays
-within the board's budget:
-
-    current = LEDs · idle_ma + (sum of all channel bytes) / 255 · channel_ma
-
-The idle current flows through the controllers even when all is dark. Both figures differ from part
-to part, so they stand in the board file. The budget is reckoned for the most costly number: 111
-must not be brighter than 88, nor a tight budget change how green and red compare.
+within the board's budget (`panel`). The budget is reckoned for the most costly number: 111 must
+not be brighter than 88, nor a tight budget change how green and red compare.
 """
-
-from array import array
 
 from micropython import const
 
@@ -36,58 +29,6 @@ _WHITE = const((80, 80, 80))
 _DIM = const((24, 24, 24))
 _BLUE = const((0, 0, 80))
 
-_DIGIT_LEDS = const(17)
-"""LEDs of the figure 8."""
-
-
-def seen_size(matrix):
-    """(width, height) as the public sees the panel after its rotation."""
-    if matrix["rotation"] in (90, 270):
-        return matrix["height"], matrix["width"]
-    return matrix["width"], matrix["height"]
-
-
-def _budget_bytes(matrix):
-    """What all channel bytes may sum to; dimming rounds each up by less than one."""
-    leds = matrix["width"] * matrix["height"]
-    lit_ma = matrix["budget_ma"] - leds * matrix["idle_ma"]
-    return max(0, int(lit_ma * 255 / matrix["channel_ma"]) - 3 * leds)
-
-
-def least_budget_ma(matrix):
-    """The budget in mA below which not even one digit can be lit at full brightness."""
-    leds = matrix["width"] * matrix["height"]
-    lit_bytes = _DIGIT_LEDS * sum(GREEN) + 3 * leds
-    return int(leds * matrix["idle_ma"] + lit_bytes * matrix["channel_ma"] / 255) + 1
-
-
-def chain(matrix):
-    """Where each seen pixel's three bytes begin in the chain, row by row."""
-    panel_width, panel_height = matrix["width"], matrix["height"]
-    rotation = matrix["rotation"]
-    width, height = seen_size(matrix)
-    starts = array("H", bytes(2 * width * height))
-    for y in range(height):
-        for x in range(width):
-            column, row = x, y
-            if rotation == 90:
-                column, row = y, panel_height - 1 - x
-            elif rotation == 180:
-                column, row = panel_width - 1 - x, panel_height - 1 - y
-            elif rotation == 270:
-                column, row = panel_width - 1 - y, x
-            if matrix["first"].endswith("right"):
-                column = panel_width - 1 - column
-            if matrix["first"].startswith("bottom"):
-                row = panel_height - 1 - row
-            line, place, length = row, column, panel_width
-            if matrix["lines"] == "columns":
-                line, place, length = column, row, panel_height
-            if matrix["serpentine"] and line & 1:
-                place = length - 1 - place
-            starts[y * width + x] = 3 * (line * length + place)
-    return starts
-
 
 class Display:
     """Draws into `buffer`, whose bytes stand in the order of the chain and of its LEDs' colours.
@@ -104,13 +45,14 @@ class Display:
     """
 
     def __init__(self, matrix):
-        self.width, self.height = seen_size(matrix)
-        self._starts = chain(matrix)
+        # A box needs it only here, and then lets it go.
+        from noisebox import panel
+
+        self.width, self.height = panel.seen_size(matrix)
+        self._starts = panel.chain(matrix)
         self.buffer = bytearray(3 * len(self._starts))
         self._order = tuple("RGB".index(letter) for letter in matrix["colours"])
-        self._idle_ma = matrix["idle_ma"] * len(self._starts)
-        self._channel_ma = matrix["channel_ma"]
-        self._budget = _budget_bytes(matrix)
+        self._budget = panel.budget_bytes(matrix)
         self._heart = False
         self._beside = self.width >= LEAST_WIDTH + _GAP + 3 * (fonts.SMALL_WIDTH + 1) - 1
         self._below = not self._beside and self.height >= fonts.HEIGHT + _GAP + fonts.SMALL_HEIGHT
@@ -178,10 +120,6 @@ class Display:
             for x in range(self.width):
                 self._light(x, y, _BLUE if (x // 2 + y // 2 + step) & 1 else _WHITE)
         self._dim()
-
-    def current_ma(self):
-        """The estimated current of what `buffer` shows."""
-        return self._idle_ma + sum(self.buffer) * self._channel_ma / 255
 
     def _number(self, level, limit, overload):
         room = self.width

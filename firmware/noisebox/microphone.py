@@ -8,22 +8,24 @@ from micropython import const
 from noisebox.kernels import BLOCK_FRAMES
 from noisebox.losses import Losses
 
-FRAME_BYTES = const(8)
+_FRAME_BYTES = const(8)
+BLOCK_BYTES = BLOCK_FRAMES * _FRAME_BYTES
 
 
 class Microphone:
-    """Feeds `meter` from `stream`, and calls `on_second(second)` after each second.
+    """Feeds `meter` from `stream`, and calls `on_second(second)` after each second. `block`, of
+    BLOCK_BYTES, takes what is read.
 
     In the same task, so that the number is on the matrix before the next block is read.
     """
 
-    def __init__(self, stream, meter, on_second, rate_hz):
+    def __init__(self, stream, block, meter, on_second, rate_hz):
         self._reader = asyncio.StreamReader(stream)
         self._meter = meter
         self._on_second = on_second
         self._losses = Losses(rate_hz)
-        self._block = bytearray(BLOCK_FRAMES * FRAME_BYTES)
-        self._whole = memoryview(self._block)
+        self._block = block
+        self._whole = memoryview(block)
 
     async def run(self):
         """Runs until the stream ends (a virtual box at the end of its recording)."""

@@ -20,6 +20,14 @@ class Files:
         self.rename = os.rename
 
 
+def leave(*rooms):
+    """Takes rooms off the heap that are not needed any more."""
+    for room in rooms:
+        sys.modules.pop("noisebox." + room, None)
+        if hasattr(noisebox, room):
+            delattr(noisebox, room)
+
+
 class Settings:
     """The room `config` and those it reads with, in memory only while a context lasts: they are
     large, and needed only at the start and for a new config."""
@@ -34,10 +42,7 @@ class Settings:
         return config
 
     def __exit__(self, *_):
-        for room in ("config", "timetable", "posix_tz", "uplink"):
-            sys.modules.pop("noisebox." + room, None)
-            if hasattr(noisebox, room):
-                delattr(noisebox, room)
+        leave("config", "timetable", "posix_tz", "uplink")
 
 
 class Setup:

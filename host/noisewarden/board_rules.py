@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noisewarden.chips import CHIPS, Chip
-from noisewarden.firmware import display
+from noisewarden.firmware import display, panel
 
 OUTPUT_PINS = ("sck", "ws", "matrix", "relay", "led")
 MAX_LEDS = 1024
@@ -239,7 +239,7 @@ def _pin_findings(pins: dict[str, int], chip: Chip, psram: str) -> Iterator[Find
 
 
 def _size_findings(matrix: dict[str, Any]) -> Iterator[Finding]:
-    width, height = display.seen_size(matrix)
+    width, height = panel.seen_size(matrix)
     leds = width * height
     if width < display.LEAST_WIDTH or height < display.LEAST_HEIGHT:
         yield Finding(
@@ -253,7 +253,7 @@ def _size_findings(matrix: dict[str, Any]) -> Iterator[Finding]:
 
 def _budget_findings(matrix: dict[str, Any]) -> Iterator[Finding]:
     leds = matrix["width"] * matrix["height"]
-    least_ma = display.least_budget_ma(matrix)
+    least_ma = panel.least_budget_ma(matrix)
     if matrix["budget_ma"] < least_ma:
         yield Finding(
             "matrix.budget_ma",

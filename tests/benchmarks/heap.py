@@ -5,12 +5,14 @@ obeys commands and answers them. On the PC objects are twice the size of the chi
 of the chip are on it too: what they hold before the firmware is loaded is told apart.
 """
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import sound
+from noisewarden.paths import FAKES
 from noisewarden.virtual import chip, flash
 from noisewarden.virtual.fast import BoxStopped, run_fast
 from noisewarden.virtual.replay import virtual_board
@@ -56,15 +58,22 @@ def _run(folder: Path, heap_kb: int) -> list[list[str]]:
     return seconds if right and not any("Error" in line for line in lines) else []
 
 
-def _fakes_bytes() -> int:
-    """What the fakes of the chip hold."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "main.py").write_text(_NOTHING_ELSE)
-        lines = list(run_fast(Path(folder), iter([sound.frames(sound.noise(75, sound.RATE))])))
-    bare = subprocess.run(
-        [chip.interpreter(), "-c", _NOTHING_ELSE], capture_output=True, text=True, check=True
-    )
-    return int(lines[-1].split()[1]) - int(bare.stdout.split()[1])
+def _fakes_bytes(fast: bool) -> int:
+    """What the fakes of the chip hold, with or without their virtual time."""
+
+    def used(program: str, **environment: str) -> int:
+        run = subprocess.run(
+            [chip.interpreter(), "-c", program],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(run.stdout.split()[1])
+
+    path = f"{FAKES}:{FAKES.parent}:.frozen"
+    faked = used(f"import start{_NOTHING_ELSE}", MICROPYPATH=path, NOISEBOX_FAST=str(int(fast)))
+    return faked - used(_NOTHING_ELSE, MICROPYPATH=".frozen")
 
 
 def _linked(heap_kb: int) -> list[int]:
@@ -95,7 +104,8 @@ def measure() -> dict[str, float]:
         enough = _enough(lambda kb: _run(flash_folder, kb), kept[-1] // 1024)
     linked = _linked(AMPLE_KB)
     return {
-        "KB that the fakes of the chip hold in all that follows": _fakes_bytes() / 1024,
+        "KB that the fakes hold in virtual time, as on USB here": _fakes_bytes(True) / 1024,
+        "KB that the fakes hold in real time, as with a station": _fakes_bytes(False) / 1024,
         "KB kept after a collection": kept[-1] / 1024,
         "KB that it grew in the last minute": (kept[-1] - kept[10]) / 1024,
         "KB of heap that are enough": enough,

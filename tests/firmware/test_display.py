@@ -4,7 +4,8 @@ import gc
 
 import check
 from noisebox import fonts
-from noisebox.display import GREEN, RED, Display, least_budget_ma, seen_size
+from noisebox.display import GREEN, RED, Display
+from noisebox.panel import current_ma, least_budget_ma, seen_size
 
 PANEL = {
     "width": 32,
@@ -205,7 +206,7 @@ def test_current_stays_within_the_budget():
                         show(level, 100)
                         current = milliamperes(display, matrix)
                         assert current <= budget, (width, height, budget, brightness, level)
-                        assert abs(current - display.current_ma()) < 0.1
+                        assert abs(current - current_ma(matrix, display.buffer)) < 0.1
                 for step in range(2):
                     display.identify(step)
                     assert milliamperes(display, matrix) <= budget

@@ -1,9 +1,8 @@
 import json
-import time
 
 import check
 from flashdisk import Files, FlashDisk
-from instant import asyncio, within  # before what waits
+from instant import asyncio, time, within  # before what waits
 from noisebox import wire
 from noisebox.backoff import BackOff
 from noisebox.clock import Clock

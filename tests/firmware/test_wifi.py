@@ -1,7 +1,5 @@
-import time
-
 import check
-from instant import asyncio, within  # before what waits
+from instant import asyncio, time, within  # before what waits
 from noisebox.backoff import BackOff
 from noisebox.wifi import MOST_PAUSE_MS, Wifi
 

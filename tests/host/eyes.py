@@ -3,7 +3,7 @@
 from typing import Any
 
 from noisewarden.bench.doctor import pictures
-from noisewarden.firmware import display
+from noisewarden.firmware import display, panel
 
 
 class Eyes:
@@ -13,8 +13,8 @@ class Eyes:
 
     def __init__(self, truth: dict[str, Any]) -> None:
         self._truth = truth
-        self._width, self._height = display.seen_size(truth)
-        self._starts = display.chain(truth)
+        self._width, self._height = panel.seen_size(truth)
+        self._starts = panel.chain(truth)
         self._seen: list[tuple[int, ...]] = []
 
     def draw(self, picture: bytes) -> None:

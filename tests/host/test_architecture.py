@@ -10,7 +10,7 @@ FIRMWARE = ROOT / "firmware"
 HOST = ROOT / "host"
 
 HARDWARE = {"machine", "network", "esp32", "neopixel"}
-IMPURE = HARDWARE | {"asyncio", "time", "sys", "os", "socket", "ssl", "gc"}
+IMPURE = HARDWARE | {"asyncio", "time", "sys", "os", "socket", "tls", "gc"}
 EDGE = {
     *("start", "setup", "app", "service", "hal", "microphone", "health"),
     *("links", "wifi", "mqtt", "station", "station_link"),

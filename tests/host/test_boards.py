@@ -11,7 +11,7 @@ from noisewarden.acoustics import design
 from noisewarden.chips import CHIPS
 from noisewarden.cli import cli
 from noisewarden.errors import UserError
-from noisewarden.firmware import display
+from noisewarden.firmware import display, panel
 
 BOARD = """
 title = "A board"
@@ -93,7 +93,8 @@ def test_the_box_gets_all_it_needs(name):
     assert len(board["microphone"]["equalisation"]) == 4
     shown = display.Display(board["matrix"])
     shown.show_number(188, 70)
-    assert 0 < shown.current_ma() <= board["matrix"]["budget_ma"]
+    current = panel.current_ma(board["matrix"], shown.buffer)
+    assert 0 < current <= board["matrix"]["budget_ma"]
 
 
 @pytest.mark.parametrize("text", [ESP32, S3])

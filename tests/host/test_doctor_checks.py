@@ -25,7 +25,7 @@ from noisewarden.bench.doctor.technician import Nobody
 from noisewarden.bench.manifest import bundle, digests
 from noisewarden.bench.tools import Unreachable
 from noisewarden.errors import UserError
-from noisewarden.firmware import display, journal
+from noisewarden.firmware import display, journal, panel
 from noisewarden.station.authority import Authority
 
 BOARD = boards.load("esp32-devkitc")
@@ -358,13 +358,13 @@ def test_wrong_colours_lead_to_the_right_order_of_them(colours: str) -> None:
 def test_a_matrix_that_hangs_otherwise_leads_to_the_keys_that_are_wrong(way) -> None:
     truth = MATRIX | way
     check = shown(way)["order"]
-    if list(display.chain(truth)) == list(display.chain(MATRIX)):
+    if list(panel.chain(truth)) == list(panel.chain(MATRIX)):
         told(check, "pass", "upright")
         return
     told(check, "fail", "turned, mirrored or scrambled → write ")
     right = mended(check)
-    assert display.seen_size(right) == display.seen_size(truth)
-    assert list(display.chain(right)) == list(display.chain(truth))
+    assert panel.seen_size(right) == panel.seen_size(truth)
+    assert list(panel.chain(right)) == list(panel.chain(truth))
 
 
 def answered(*answers: str) -> dict[str, Check]:
@@ -394,11 +394,11 @@ def test_other_answers(answers: str, name: str, state: str, words: str) -> None:
 @pytest.mark.parametrize("channels", ["R", "G", "B", "RGB"])
 def test_no_picture_is_over_the_budget(board: str, channels: str) -> None:
     matrix = boards.load(board)["matrix"]
-    for budget_ma in (matrix["budget_ma"], display.least_budget_ma(matrix)):
+    for budget_ma in (matrix["budget_ma"], panel.least_budget_ma(matrix)):
         tight = matrix | {"budget_ma": budget_ma}
         measured = display.Display(tight)
         measured.buffer[:] = pictures.whole(tight, channels)
-        assert any(measured.buffer) and measured.current_ma() <= budget_ma
+        assert any(measured.buffer) and panel.current_ma(tight, measured.buffer) <= budget_ma
 
 
 class Lamp:

@@ -40,7 +40,7 @@ CONFIG = {
     ("heap", "new_config"),
     [
         ("160K", False),
-        # Checking a config takes 14 KB for as long as it lasts. The fakes of the chip hold 24 KB,
+        # Checking a config takes 14 KB for as long as it lasts. The fakes of the chip hold 20 KB,
         # so that this is less than the first figure on a chip.
         ("172K", True),
     ],

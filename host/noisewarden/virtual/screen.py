@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
-from noisewarden.firmware import display
+from noisewarden.firmware import panel
 from noisewarden.virtual.supervisor import Event
 
 _UPPER_HALF = "▀"
@@ -17,8 +17,8 @@ class Screen:
 
     def __init__(self, board: dict[str, Any]) -> None:
         matrix = board["matrix"]
-        self.width, self.height = display.seen_size(matrix)
-        self._starts = display.chain(matrix)
+        self.width, self.height = panel.seen_size(matrix)
+        self._starts = panel.chain(matrix)
         self._order = [matrix["colours"].index(colour) for colour in "RGB"]
         self._chain = bytes(3 * len(self._starts))
         self.lamp = False

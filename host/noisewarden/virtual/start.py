@@ -82,11 +82,11 @@ def _run(name, names):
     try:
         exec(_compiled(name), names)
     except SystemExit:
-        if _chip.clock.virtual:
+        if _chip.clock:
             raise
         _chip.reset(machine.SOFT_RESET)
     except BaseException as error:
-        if _chip.clock.virtual:
+        if _chip.clock:
             sys.print_exception(error, sys.stderr)
             sys.exit(1)
         sys.print_exception(error, sys.stdout)

@@ -2,7 +2,7 @@
 
 The environment says what the board is wired to; without it the fakes still work, deaf and unheard.
 
-    NOISEBOX_FAST=1      time is virtual: it moves only while the box waits, see `select`
+    NOISEBOX_FAST=1      time is virtual, see `_virtual`
     NOISEBOX_SOUND=fd    stereo frames of two int32 at 48 kHz, what the microphone hears
     NOISEBOX_EVENTS=fd   where pins, matrix and resets are reported, one JSON object a line
     NOISEBOX_RTC=fd      file of what survives a reset but not a power cut
@@ -16,14 +16,20 @@ The environment says what the board is wired to; without it the fakes still work
 import os
 
 import utime
+from micropython import const
 
 UNIX_OF_2000_S = 946_684_800
-RTC_MEMORY_BYTES = 2048
-_TO_THE_END_US = 1_000_000
-_AHEAD_US = 1 << 50
-_CLOCK_BYTES = 8
-_HEAD_BYTES = _CLOCK_BYTES + 2
-_WDT_RESET = 3
+_RTC_MEMORY_BYTES = const(2048)
+_CLOCK_BYTES = const(8)
+_HEAD_BYTES = const(10)
+
+if os.getenv("NOISEBOX_FAST") == "1":
+    from _virtual import clock
+
+    now_us = clock.now_us
+else:
+    clock = None
+    now_us = utime.ticks_us
 
 
 def _descriptor(name):
@@ -31,53 +37,10 @@ def _descriptor(name):
     return open(int(fd), "r+b" if name == "NOISEBOX_RTC" else "rb") if fd else None
 
 
-class Clock:
-    """Microseconds since some start. Virtual time stands still while code runs."""
-
-    def __init__(self, virtual):
-        self.virtual = virtual
-        # asyncio, in C, stamps some tasks with the real ticks: they must all be in the past.
-        self._virtual_us = utime.ticks_us() + _AHEAD_US
-        self._end_us = None
-        self._bite_us = None
-        self.start_us = self.now_us()
-
-    def now_us(self):
-        return self._virtual_us if self.virtual else utime.ticks_us()
-
-    def look_us(self):
-        """As the firmware sees it: a look costs 1 µs, so that a loop on the clock ends."""
-        if self.virtual:
-            self.move_to(self._virtual_us + 1)
-        return self.now_us()
-
-    def move_to(self, us):
-        """Lets virtual time pass; the process ends with 0 a second after the sound did.
-
-        Here the watchdog of virtual time bites; that of real time is the host's.
-        """
-        if self._bite_us is not None and us >= self._bite_us:
-            self._bite_us = None
-            reset(_WDT_RESET)
-        if self._end_us is not None and us >= self._end_us:
-            raise SystemExit
-        self._virtual_us = max(us, self._virtual_us)
-
-    def watch(self, us):
-        """The watchdog: `us` from now without another call are too long."""
-        self._bite_us = self.now_us() + us
-
-    def end_soon(self):
-        """The sound is over: one second is left for what is in hand."""
-        if self._end_us is None:
-            self._end_us = self._virtual_us + _TO_THE_END_US
-
-
 class Retained:
     """The wall clock and the RTC memory: kept over a reset by a file of the host."""
 
-    def __init__(self, clock):
-        self._clock = clock
+    def __init__(self):
         self._file = _descriptor("NOISEBOX_RTC")
         kept = self._file.read() if self._file else b""
         length = int.from_bytes(kept[_CLOCK_BYTES:_HEAD_BYTES], "little")
@@ -88,14 +51,14 @@ class Retained:
             self.set_unix_us(int(os.getenv("NOISEBOX_TIME") or UNIX_OF_2000_S) * 1_000_000)
 
     def unix_us(self):
-        return self._clock.now_us() + self._wall_us
+        return now_us() + self._wall_us
 
     def set_unix_us(self, us):
-        self._wall_us = us - self._clock.now_us()
+        self._wall_us = us - now_us()
         self._save()
 
     def set_memory(self, data):
-        if len(data) > RTC_MEMORY_BYTES:
+        if len(data) > _RTC_MEMORY_BYTES:
             raise ValueError("buffer too long")
         self.memory = bytes(data)
         self._save()
@@ -107,8 +70,8 @@ class Retained:
             self._file.write(wall + len(self.memory).to_bytes(2, "little") + self.memory)
 
 
-clock = Clock(os.getenv("NOISEBOX_FAST") == "1")
-retained = Retained(clock)
+_start_us = now_us()
+retained = Retained()
 sound = _descriptor("NOISEBOX_SOUND")
 air = _descriptor("NOISEBOX_AIR")
 _events = _descriptor("NOISEBOX_EVENTS")
@@ -117,7 +80,7 @@ _events = _descriptor("NOISEBOX_EVENTS")
 def report(event, before="", pieces=(), after=""):
     """Tells the host of an event and its ms since the start; the rest is JSON members."""
     if _events:
-        t = (clock.now_us() - clock.start_us) // 1000
+        t = (now_us() - _start_us) // 1000
         _events.write('{"event":"%s","t":%d%s%s' % (event, t, "," if before else "", before))
         for piece in pieces:
             _events.write(piece)

@@ -20,7 +20,6 @@ DEEPSLEEP_RESET = const(4)
 SOFT_RESET = const(5)
 
 _FRAME_BYTES = const(8)
-_DMA_FRAMES = const(256)
 _RATE_HZ = const(48000)
 _POLL = const(3)
 _FILENO = const(10)
@@ -47,18 +46,13 @@ def freq(hz=None):
     return 240_000_000 if hz is None else None
 
 
-def _outside():
-    pairs = (os.getenv("NOISEBOX_PINS") or "").split(",")
-    return {int(pin): int(level) for pin, level in (pair.split(":") for pair in pairs if pair)}
-
-
 class Pin:
     IN = const(1)
     OUT = const(3)
     PULL_DOWN = const(1)
     PULL_UP = const(2)
 
-    _inputs = _outside()
+    _inputs = {}
     _outputs = {}
 
     def __init__(self, pin, mode=-1, pull=-1, *, value=None):
@@ -91,6 +85,11 @@ class Pin:
         self.value(0)
 
 
+for _pair in (os.getenv("NOISEBOX_PINS") or "").split(","):
+    if _pair:
+        Pin._inputs[int(_pair.split(":")[0])] = int(_pair.split(":")[1])
+
+
 class WDT:
     """The task watchdog: outlives a soft reset, can be made again with another timeout."""
 
@@ -98,11 +97,12 @@ class WDT:
         if id or timeout <= 0:
             raise ValueError
         self._timeout_us = timeout * 1000
-        clock.watch(self._timeout_us)
         report("watchdog", '"timeout_ms":%d' % timeout)
+        self.feed()
 
     def feed(self):
-        clock.watch(self._timeout_us)
+        if clock:
+            clock.watch(self._timeout_us)
         report("feed")
 
 
@@ -139,48 +139,26 @@ class I2S(IOBase):
             raise ValueError("the virtual box receives 32-bit stereo at 48 kHz on I2S 0")
         self._waits = True
         self._open = sound is not None
-        self._ended = False
-        self._start_us = clock.now_us()
-        self._taken = 0
+        self.arrivals = None
+        if clock and sound:
+            from _virtual import Arrivals
+
+            self.arrivals = Arrivals(sound)
         report("i2s", '"ibuf":%d' % ibuf)
 
     def deinit(self):
         self._open = False
+        self.arrivals = None
         report("i2s", '"ibuf":0')
-
-    def arrival_us(self, frames=1):
-        """Virtual time at which the next `frames` will be in full DMA buffers, None: never.
-
-        After the end of the sound a read gives 0 frames, at the same pace.
-        """
-        if not self._open:
-            return None
-        if self._ended:
-            return clock.now_us() + _DMA_FRAMES * 1_000_000 // _RATE_HZ
-        buffers = (self._taken + frames + _DMA_FRAMES - 1) // _DMA_FRAMES
-        due = self._start_us + (buffers * _DMA_FRAMES * 1_000_000 + _RATE_HZ - 1) // _RATE_HZ
-        return max(due, clock.now_us())
 
     def readinto(self, buf):
         if len(buf) % _FRAME_BYTES or not self._open:
             raise OSError(EINVAL)
-        return self._read_virtual(buf) if clock.virtual else self._read_real(buf)
+        if self.arrivals:
+            return self.arrivals.readinto(buf, self._waits)
+        return self._read(buf)
 
-    def _read_virtual(self, buf):
-        wanted = len(buf) // _FRAME_BYTES
-        if self._waits:
-            clock.move_to(self.arrival_us(wanted))
-        else:
-            passed = (clock.now_us() - self._start_us) * _RATE_HZ // 1_000_000
-            wanted = min(wanted, passed // _DMA_FRAMES * _DMA_FRAMES - self._taken)
-        got = sound.readinto(buf, wanted * _FRAME_BYTES)
-        self._taken += got // _FRAME_BYTES
-        if got < wanted * _FRAME_BYTES:
-            self._ended = True
-            clock.end_soon()
-        return got
-
-    def _read_real(self, buf):
+    def _read(self, buf):
         view = memoryview(buf)
         got = 0
         while got < len(buf):

@@ -3,33 +3,26 @@
 from binascii import hexlify
 
 from _chip import report
+from micropython import const
 
-_PIECE = 48
-"""Bytes reported at a time: on the chip a write takes no heap, so here it may take only little."""
+_PIECE = const(48)  # bytes reported at a time: on the chip a write takes no heap, here only little
+_ORDER = const((1, 0, 2, 3))
 
 
 class NeoPixel:
-    ORDER = (1, 0, 2, 3)
-
     def __init__(self, pin, n, bpp=3, timing=1):
-        self.pin = pin
-        self.n = n
         self.bpp = bpp
         self.buf = bytearray(n * bpp)
 
     def __len__(self):
-        return self.n
+        return len(self.buf) // self.bpp
 
     def __setitem__(self, i, colour):
         for channel in range(self.bpp):
-            self.buf[i * self.bpp + self.ORDER[channel]] = colour[channel]
+            self.buf[i * self.bpp + _ORDER[channel]] = colour[channel]
 
     def __getitem__(self, i):
-        return tuple(self.buf[i * self.bpp + self.ORDER[channel]] for channel in range(self.bpp))
-
-    def fill(self, colour):
-        for i in range(self.n):
-            self[i] = colour
+        return tuple([self.buf[i * self.bpp + _ORDER[channel]] for channel in range(self.bpp)])
 
     def write(self):
         report("matrix", '"grb":"', self._pieces(), '"')

@@ -58,7 +58,7 @@ class WLAN:
         if WLAN._wanted:
             raise OSError("Wifi Internal Error")
         WLAN._wanted = (ssid, key or "")
-        WLAN._since_us = _chip.clock.now_us()
+        WLAN._since_us = _chip.now_us()
 
     def disconnect(self):
         WLAN._wanted = None
@@ -94,7 +94,7 @@ class WLAN:
                 WLAN._connected = False
                 WLAN._reason = STAT_BEACON_TIMEOUT
                 WLAN._wanted = None
-        elif _chip.clock.now_us() - WLAN._since_us >= _CONNECTS_AFTER_US:
+        elif _chip.now_us() - WLAN._since_us >= _CONNECTS_AFTER_US:
             WLAN._connected = not reason
             WLAN._reason = reason
             if reason:

@@ -4,31 +4,12 @@ import utime
 from _chip import UNIX_OF_2000_S, clock, retained
 from utime import ticks_add, ticks_diff  # noqa: F401
 
-
-def ticks_us():
-    return clock.look_us()
-
+if clock:
+    from _virtual import sleep, sleep_ms, sleep_us, ticks_ms, ticks_us  # noqa: F401
+else:
+    from utime import sleep, sleep_ms, sleep_us, ticks_ms, ticks_us  # noqa: F401
 
 ticks_cpu = ticks_us
-
-
-def ticks_ms():
-    return clock.look_us() // 1000
-
-
-def sleep_us(us):
-    if clock.virtual:
-        clock.move_to(clock.now_us() + us)
-    else:
-        utime.sleep_us(us)
-
-
-def sleep_ms(ms):
-    sleep_us(ms * 1000)
-
-
-def sleep(s):
-    sleep_us(int(s * 1_000_000))
 
 
 def time_ns():
