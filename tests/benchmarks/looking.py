@@ -22,10 +22,10 @@ WATCH = """
     const level = tile.querySelector("[data-laeq]");
     const box = tile.querySelector("[data-box]").textContent;
     new MutationObserver(() => {
-      const text = level.textContent;
+      const laeq = parseFloat(level.textContent);
       // After the next frame is drawn, it is on the screen.
       requestAnimationFrame(() => setTimeout(() =>
-        window.shown.push([box, text, performance.timeOrigin + performance.now()])));
+        window.shown.push([box, laeq, performance.timeOrigin + performance.now()])));
     }).observe(level, { childList: true });
   }
 }
@@ -37,12 +37,12 @@ class Stream:
     """A context manager: reads the events until its exit.
 
     late_s  from the sending of each reading until it was here
-    sent    when a box sent a level, by the box and the level as a page writes it; unix time in s
+    sent    when a box sent a level, by the box and the level in dB to a tenth; unix time in s
     """
 
     def __init__(self, visitor: Visitor) -> None:
         self.late_s: list[float] = []
-        self.sent: dict[tuple[str, str], float] = {}
+        self.sent: dict[tuple[str, float], float] = {}
         self._visitor = visitor
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._ended = False
@@ -69,7 +69,7 @@ class Stream:
             if reading := each["reading"]:
                 late_s = (now - reading["n"]) / 1e6
                 self.late_s.append(late_s)
-                self.sent[each["box"], f"{reading['laeq']:.1f}"] = unix_s - late_s
+                self.sent[each["box"], round(reading["laeq"], 1)] = unix_s - late_s
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def on_a_page(station: Any, name: str, stream: Stream, seconds: float) -> list[f
         page.wait_for_timeout(1000 * seconds)
         shown = page.evaluate("() => window.shown")
     return [
-        at_ms / 1000 - stream.sent[box, text]
-        for box, text, at_ms in shown
-        if (box, text) in stream.sent
+        at_ms / 1000 - stream.sent[box, laeq]
+        for box, laeq, at_ms in shown
+        if (box, laeq) in stream.sent
     ]

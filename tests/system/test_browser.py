@@ -15,6 +15,13 @@ from served import ADMIN, PASSWORD, HandClock, Served
 
 PATHS = ("/incidents", "/register", "/people", "/audit", "/account", "/welcome")
 EAST, WEST = "bagu-east-01", "renmin-north-01"
+PATHS_OF_ONE = (
+    f"/boxes/{EAST}",
+    f"/boxes/{EAST}/configuration",
+    f"/boxes/{EAST}/journal",
+    "/incidents/1",
+)
+OPEN_PATHS = ("/login", "/welcome")
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +299,22 @@ def test_the_language_is_switched_and_kept(browser, station):
         page.get_by_role("button", name="中文").click()
         page.get_by_role("link", name="审计日志").click()
         expect(page.locator("tbody tr").first).to_contain_text("登录")
+
+
+@pytest.mark.parametrize("path", ["/login", "/", *PATHS, *PATHS_OF_ONE, "/plan", "/health"])
+def test_no_button_can_be_pressed_before_its_script_is_there(browser, station, path):
+    with page_of(browser, station, java_script_enabled=False) as page, station.visitor() as chief:
+        if path not in OPEN_PATHS:
+            chief.log_in(ADMIN)
+            cookies = [
+                {"name": cookie.name, "value": cookie.value, "url": station.url}
+                for cookie in chief.cookies.jar
+            ]
+            page.context.add_cookies(cookies)
+        page.goto(path)
+        expect(page).to_have_url(station.url + path)
+        expect(page.locator("button:disabled").first).to_be_visible()
+        expect(page.locator("button:not(:disabled):visible")).to_have_count(0)
 
 
 def test_what_takes_its_time_is_seen_to_be_under_way(browser, station):

@@ -1,5 +1,6 @@
 // Alarms: an incident that comes live, or goes a stage up, calls once. History calls nobody.
 
+import { press } from "./forms.js";
 import * as said from "./incident_words.js";
 import { link } from "./tables.js";
 import { t } from "./words.js";
@@ -14,7 +15,7 @@ class Sound {
   constructor(button) {
     this.button = button;
     this.on = false;
-    button.addEventListener("click", async () => {
+    press(button, async () => {
       this.on = !this.on;
       this.context ??= new AudioContext();
       await this.context.resume();

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { Asked } from "./commands.js";
 import { ConfigurationForm, same } from "./configuration_form.js";
-import { attempt } from "./forms.js";
+import { attempt, press } from "./forms.js";
 import { tellLink } from "./link_state.js";
 import { follow } from "./stream.js";
 import { t } from "./words.js";
@@ -80,7 +80,7 @@ if (save) {
         target.disabled = false;
       }
     }));
-  document.getElementById("again").addEventListener("click", () => attempt(trouble, () => read()));
+  press(document.getElementById("again"), () => attempt(trouble, () => read()));
 }
 
 follow({

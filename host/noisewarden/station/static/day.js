@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { Course } from "./course.js";
 import { download } from "./download.js";
-import { attempt } from "./forms.js";
+import { attempt, press } from "./forms.js";
 import * as levels from "./levels.js";
 import { clock, dateOf } from "./local_time.js";
 import { Statistics } from "./statistics.js";
@@ -193,7 +193,7 @@ export class Day {
       if (value) this.go(value.length === 7 ? `${value}-01` : value);
     });
     for (const button of document.querySelectorAll("[data-span]")) {
-      button.addEventListener("click", () => this.go(this.date, button.dataset.span));
+      press(button, () => this.go(this.date, button.dataset.span));
     }
     new ResizeObserver(() => this.span && this.show()).observe(part("slider"));
     part("slider").addEventListener("keydown", (event) => this.key(event));

@@ -18,6 +18,16 @@ export async function attempt(place, work) {
   }
 }
 
+/**
+ * Does `work` when a button of the page is pressed. Whoever presses one before its script is there
+ * would wait for nothing, and a form would be sent by the browser itself: so the page comes with
+ * its buttons disabled, and what answers them enables them.
+ */
+export function press(button, work) {
+  button.addEventListener("click", work);
+  button.disabled = false;
+}
+
 /** Hands the fields of a form to `work`, one call at a time. */
 export function handle(form, work) {
   const place = form.querySelector('[role="alert"]');
@@ -28,4 +38,5 @@ export function handle(form, work) {
     await attempt(place, () => work(Object.fromEntries(new FormData(form))));
     button.disabled = false;
   });
+  button.disabled = false;
 }

@@ -1,7 +1,7 @@
 // One incident: the levels around it, who did what, and what came of it.
 
 import { get, patch, post } from "./api.js";
-import { attempt, handle } from "./forms.js";
+import { attempt, handle, press } from "./forms.js";
 import { IncidentLevels } from "./incident_levels.js";
 import * as said from "./incident_words.js";
 import { follow } from "./stream.js";
@@ -110,12 +110,12 @@ const look = () => attempt(trouble, async () => {
 
 // What people do.
 
-part("take").addEventListener("click", () => attempt(trouble, async () => {
+press(part("take"), () => attempt(trouble, async () => {
   await patch(path, { take: true, instead_of: incident.taken_by });
   await look();
 }));
 
-part("print").addEventListener("click", () => print());
+press(part("print"), () => print());
 addEventListener("beforeprint", () => {
   levels.show(PRINTED_PX);
   page.querySelector(".quantities").open = true;

@@ -2,7 +2,7 @@
 
 import { get, post, remove } from "./api.js";
 import { Asked } from "./commands.js";
-import { attempt, complain, handle } from "./forms.js";
+import { attempt, complain, handle, press } from "./forms.js";
 import { outcome } from "./what_if.js";
 import { t } from "./words.js";
 
@@ -21,7 +21,7 @@ export class Intervene {
     }
     for (const button of document.querySelectorAll("[data-ask]")) {
       const action = button.dataset.ask;
-      button.addEventListener("click", () => {
+      press(button, () => {
         if (action === "reboot" && !confirm(t("box.reboot.ask"))) return;
         attempt(trouble, () => this.ask(action, action === "identify" ? { seconds: IDENTIFY_S } : {}));
       });
@@ -29,10 +29,13 @@ export class Intervene {
     this.limit = part("limit");
     handle(this.limit, async ({ limit, minutes }) => this.asked.show(
       await post(`/boxes/${id}/temporary-limit`, { limit: Number(limit), minutes: Number(minutes) })));
-    part("end").addEventListener("click", () => attempt(trouble, async () =>
+    this.set = this.limit.querySelector('[type="submit"]');
+    press(part("end"), () => attempt(trouble, async () =>
       this.asked.show(await remove(`/boxes/${id}/temporary-limit`))));
-    part("try").addEventListener("click", () =>
+    press(part("try"), () =>
       attempt(this.limit.querySelector('[role="alert"]'), () => this.tryLimit()));
+    // Not before it is known what holds.
+    this.set.disabled = part("try").disabled = true;
   }
 
   async ask(action, given) {
@@ -44,7 +47,7 @@ export class Intervene {
   async look() {
     const { config, certain, temporary } = await get(`/boxes/${this.id}/configuration`);
     this.config = config;
-    this.limit.querySelector('[type="submit"]').disabled = !certain;
+    this.set.disabled = !certain;
     part("try").disabled = false;
     complain(part("unknown"), certain ? "" : t("limit.unknown"));
     const holds = temporary.at(-1);

@@ -11,10 +11,7 @@ function back() {
   return origin === location.origin && !pathname.startsWith("//") ? pathname : "/";
 }
 
-const form = document.getElementById("login");
-handle(form, async ({ name, password }) => {
+handle(document.getElementById("login"), async ({ name, password }) => {
   await post("/session", { name, password });
   location.assign(back());
 });
-// Before this line a browser would post the form by itself, and nobody would answer.
-form.querySelector('button[type="submit"]').disabled = false;

@@ -1,11 +1,12 @@
 // What every page has: the choice of language, and the way out.
 
 import { remove } from "./api.js";
+import { press } from "./forms.js";
 
 const YEAR_S = 365 * 24 * 3600;
 
 for (const button of document.querySelectorAll("[data-speak]")) {
-  button.addEventListener("click", () => {
+  press(button, () => {
     document.cookie = `language=${button.dataset.speak}; path=/; max-age=${YEAR_S}; samesite=strict`;
     location.reload();
   });
@@ -22,7 +23,9 @@ for (const table of document.querySelectorAll("table.stacked")) {
   new MutationObserver(name).observe(table.tBodies[0], { childList: true });
 }
 
-document.querySelector("[data-log-out]")?.addEventListener("click", async () => {
-  await remove("/session").catch(() => null);
-  location.assign("/login");
-});
+for (const button of document.querySelectorAll("[data-log-out]")) {
+  press(button, async () => {
+    await remove("/session").catch(() => null);
+    location.assign("/login");
+  });
+}
