@@ -48,13 +48,15 @@ class Spread:
         mean = float(self._counts @ _ENERGIES) / self.seconds
         return round(10 * math.log10(mean), 2)
 
-    def exceeded(self, percent: int) -> float | None:
-        """The highest LAeq,1s in dB that at least `percent` of the seconds reach (ISO 1996-1)."""
-        if not self.seconds:
-            return None
-        wanted = -(-self.seconds * percent // 100)
+    def exceeded(self, *percents: int) -> list[float | None]:
+        """For each the highest LAeq,1s in dB that at least so many of the seconds reach (ISO
+        1996-1); None for no seconds."""
         reached = np.cumsum(self._counts[_HIGHEST_FIRST])
-        return (_STEPS - 1 - int(np.searchsorted(reached, wanted))) / 10
+        seconds = int(reached[-1])
+        if not seconds:
+            return [None] * len(percents)
+        wanted = [-(-seconds * percent // 100) for percent in percents]
+        return [(_STEPS - 1 - int(steps)) / 10 for steps in np.searchsorted(reached, wanted)]
 
 
 def day_night(day_db: float | None, night_db: float | None) -> float | None:

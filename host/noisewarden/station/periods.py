@@ -105,9 +105,11 @@ class Tally:
 
     def add(self, minutes: Minutes) -> None:
         doubtful = (minutes.flags & DOUBTFUL) != 0
+        if not doubtful.any():
+            self.unmarked.add(minutes)
+            return
         self.unmarked.add(minutes[~doubtful])
-        if doubtful.any():
-            self.doubtful.add(minutes[doubtful])
+        self.doubtful.add(minutes[doubtful])
 
     def whole(self) -> Heard:
         joined = Heard()
@@ -121,13 +123,16 @@ class Tally:
         valid_s = heard.spread.seconds
         share = valid_share(valid_s, self.length_s)
         enough = share >= MIN_VALID_SHARE
+        l10, l50, l90 = heard.spread.exceeded(10, 50, 90) if enough else [None] * 3
         return Period(
             from_s=self.from_s,
             to_s=self.to_s,
             laeq=heard.spread.laeq() if enough else None,
             lafmax=float(heard.lafmax) if enough else None,
             lafmin=float(heard.lafmin) if enough else None,
-            **{f"l{n}": heard.spread.exceeded(n) if enough else None for n in (10, 50, 90)},
+            l10=l10,
+            l50=l50,
+            l90=l90,
             valid_s=valid_s,
             valid_share=share,
             stage=heard.stage,
