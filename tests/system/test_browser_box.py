@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from browser import PHONE, WIDE, barriers, chromium, log_in, overflow_px, page_of
@@ -453,12 +454,15 @@ def test_a_loud_box_turns_red_and_its_lamp_is_lit_from_the_page(browser, tmp_pat
         board = install(state, RESTED_MAIN)
         ca = serving.authority.ca_der
         stations.provision(state / "flash", "127.0.0.1", serving.port, ca, secret)
-        config = {"box": name, "spotlight": {"from": "00:00", "to": "00:00"}}
+        hours = {"from": "00:00", "to": "00:00"}  # at any hour of the day
+        rows = [{"days": "1234567", **hours, "limit": 70}]
+        config = {"box": name, "spotlight": hours, "schedule": {"rows": rows}}
         (state / "flash" / "config.json").write_text(json.dumps(config))
-        sound = tones((8, 60), (60, 80))
+        sound = tones((12, 60), (60, 80))
         options = {"board": board, "air": air, "on_event": log, "unix_s": int(time.time())}
-        with VirtualBox(state, sound, **options), page_of(browser, serving) as page:
+        with page_of(browser, serving) as page, ExitStack() as stack:
             opened(page, f"/boxes/{name}", ADMIN)
+            stack.enter_context(VirtualBox(state, sound, **options))
             led = page.locator("#now .led")
             expect(led.first).to_have_class(re.compile("green"))
             expect(led.first).to_have_class(re.compile("red"))

@@ -11,6 +11,7 @@ from fastapi.templating import Jinja2Templates
 
 from noisewarden.station.station import Station
 from noisewarden.station.web import events, languages, pages, problems, watch
+from noisewarden.station.web.connections import Connection
 from noisewarden.station.web.gate import Gate
 from noisewarden.station.web.headers import STATIC
 from noisewarden.station.web.routes import (
@@ -110,6 +111,7 @@ def server(
         app,
         host=host,
         port=port,
+        http=Connection,
         access_log=False,
         log_level="warning",
         proxy_headers=False,

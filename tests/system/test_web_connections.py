@@ -1,0 +1,86 @@
+"""Programs that open connections to the pages and ask for nothing."""
+
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+from noisewarden.station.web import connections
+from served import ADMIN, PATIENCE_S, Served
+from system.boxes import until
+
+SOON_S = 1.0
+MANY = 3
+
+
+@pytest.fixture
+def station(tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", SOON_S)
+    monkeypatch.setattr(connections, "WAITING_MOST_AN_ADDRESS", MANY)
+    with Served(tmp_path) as served:
+        served.administrator()
+        yield served
+
+
+def connected(station, sent=b""):
+    made = socket.create_connection(("127.0.0.1", station._server.port), timeout=PATIENCE_S)
+    made.sendall(sent)
+    return made
+
+
+def waiting_at(station):
+    return [each for each in station._server.server_state.connections if each.waits]
+
+
+def closed(connection):
+    """Whether the other side ends it, in time or at all; what it says before is not looked at."""
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"GET / HT",
+        b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90\r\n\r\n{",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /he",
+    ],
+    ids=["nothing", "half a request", "half a body", "one and a half"],
+)
+def test_who_does_not_ask_in_time_is_cut_off(station, said):
+    with connected(station, said) as connection:
+        assert closed(connection)
+
+
+def test_those_that_wait_are_bounded(station, monkeypatch):
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", PATIENCE_S)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(connected(station)) for _ in range(MANY)]
+        with connected(station) as one_more:
+            assert closed(one_more)
+        for connection in waiting:
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+    until(lambda: not waiting_at(station), lambda: "those that are gone still wait")
+    with station.visitor() as visitor:
+        assert visitor.get("/healthz").is_success
+
+
+def test_who_has_asked_is_not_cut_off(station):
+    with (
+        station.visitor(ADMIN) as visitor,
+        visitor.stream("GET", "/api/v1/stream", timeout=PATIENCE_S) as answer,
+    ):
+        began = time.monotonic()
+        for _ in answer.iter_lines():
+            if time.monotonic() - began > 3 * SOON_S:
+                return
+        pytest.fail("the stream was cut off")
