@@ -143,7 +143,8 @@ class Client:
         """Logs in, the client id being the user name too; MqttError when that is refused,
         TimeoutError when there is no answer.
 
-        The broker publishes `will`, retained, when this connection ends without `disconnect`.
+        The broker publishes `will`, retained, however this connection ends: no DISCONNECT is ever
+        sent.
         """
         # user, password, retained will at QoS 1, clean session
         flags = 0x80 | 0x40 | 0x20 | 0x08 | 0x04 | 0x02

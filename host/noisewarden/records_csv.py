@@ -38,6 +38,9 @@ READING_COLUMNS: tuple[str, ...] = (
     "flags",
 )
 
+_FORMULA = ("=", "+", "@")
+"""A cell that begins so is reckoned by a spreadsheet. What a box shows is its own affair."""
+
 
 def create(path: Path) -> IO[str]:
     """A new file for a CSV; UserError when it cannot be. Evidence is not overwritten."""
@@ -66,9 +69,11 @@ class Readings:
         self._writer.writeheader()
 
     def write(self, box: str, reading: dict[str, Any]) -> None:
+        shown = reading["shown"]
         own = {
             "time": iso(reading["time"]),
             "box": box,
+            "shown": f"'{shown}" if shown.startswith(_FORMULA) else shown,
             "flags": " ".join(reading["flags"]),
             "spotlight": int(reading["spotlight"]),
         }

@@ -1,6 +1,8 @@
 """Collecting over a real serial port (a pty) from a scripted box, on wires of every quality."""
 
+import csv
 import errno
+import io
 import re
 import time
 
@@ -15,12 +17,13 @@ from host.fakebox import (
     console_that_says,
     journal,
 )
-from noisewarden import boxclock, collecting, console
+from noisewarden import boxclock, collecting, console, records_csv
 from noisewarden.collecting import Collector
 from noisewarden.console import Console
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.store import Store
+from served import make_reading
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +279,16 @@ def test_following_brings_readings_and_new_records(store):
         collector.follow(see, seconds=1.0)
     assert len(seen) >= 5 and seen[0]["laeq"] == 71.25
     assert entries(store) == made and len(made) == 5
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "@SUM(1)"])
+def test_what_a_box_shows_is_no_formula_in_a_spreadsheet(text):
+    file = io.StringIO()
+    readings = records_csv.Readings(file)
+    readings.write(BOX, make_reading(shown=text))
+    readings.write(BOX, make_reading(None))
+    first, second = csv.DictReader(io.StringIO(file.getvalue()))
+    assert (first["shown"], second["shown"]) == (f"'{text}", "--")
 
 
 def test_a_box_tells_how_much_is_to_come(store):

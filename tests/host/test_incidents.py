@@ -315,6 +315,7 @@ def test_the_work_of_a_person_on_an_incident(parts, loud):
     act.intervene(number, BO, "note", "I heard it too")
     refused("kind", act.intervene, number, ANN, "shout")
     refused("empty", act.intervene, number, ANN, "note")
+    refused("empty", act.intervene, number, ANN, "note", "  ")
     refused("long", act.intervene, number, ANN, "note", "x" * 2001)
     refused("loud", act.close, number, ANN, "calm again")
     box.stage(0, 60)

@@ -330,6 +330,19 @@ def test_what_takes_its_time_is_seen_to_be_under_way(browser, station):
         expect(page.locator("body")).not_to_have_attribute("data-waiting", "")
 
 
+def test_a_proxy_before_a_station_that_is_down_is_understood(browser, station):
+    # Its 502 is an error on the console too, so this page is none of `page_of`.
+    page = browser.new_page(base_url=station.url, locale="en-GB")
+    page.goto("/login")
+    html = {"status": 502, "content_type": "text/html", "body": "<h1>Bad Gateway</h1>"}
+    page.route("**/api/v1/session", lambda route: route.fulfill(**html))
+    page.fill("[name=name]", ADMIN)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    expect(page.get_by_role("alert")).to_contain_text("The station does not answer.")
+    page.close()
+
+
 def test_somebody_is_invited_given_a_role_and_shut_out(browser, station):
     with page_of(browser, station) as page:
         page.goto("/people")

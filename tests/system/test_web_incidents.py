@@ -135,6 +135,7 @@ def test_a_case_says_who_did_what_and_what_a_box_cannot_know(taken):
     told = json.loads(files["case.json"])
     assert told["made"]["by"] == "Oscar"
     assert told["box"]["place"] == PLACE
+    assert told["period"]["whole"] is True and "goes on after" not in files["README.txt"]
     done = [(each["kind"], each["person"]) for each in told["interventions"]]
     assert done[:3] == [("reminder", None), ("spotlight", None), ("referral", None)]
     assert done[-1] == ("note", "Oscar")
@@ -238,6 +239,24 @@ def test_an_incident_whose_time_nobody_knows_has_a_case_all_the_same(station, of
     told = json.loads(files["case.json"])
     assert told["period"] is None and told["incident"]["opened"] is None
     assert [record["seq"] for record in told["records"]] == [2]
+
+
+def test_a_case_that_ends_before_its_incident_says_so(station, officer):
+    box, day_s = "endless-01", 86_400
+    station.add_box(box, "a pole")
+    start_s = int(time.time()) - 4 * day_s
+    made = Journal()
+    add_boot(made, unix_s=start_s, boot=1)
+    for stage, after_s in ((1, 600), (0, 600 + cases.MOST_S)):
+        add_stage(made, stage, at_s=after_s, unix_s=start_s + after_s)
+    station.store.intake(box, arrivals(made), KEY)
+    station.incidents.advance(box)
+    (incident,) = officer.get(f"{API}/incidents", params={"box": box}).json()
+    files = opened(officer.get(f"{API}/incidents/{incident['id']}/case").content)
+    period = json.loads(files["case.json"])["period"]
+    assert period["whole"] is False
+    assert period["to"] == cases.iso(start_s + 600 - cases.BEFORE_S + cases.MOST_S)
+    assert "goes on after the end of this case" in files["README.txt"]
 
 
 def test_a_viewer_takes_no_case_away(station, journal):

@@ -44,7 +44,7 @@ BEFORE_S = 300
 AFTER_S = CLEAR_S
 """So long before an incident, and after it grew calm, belongs to its case."""
 MOST_S = 2 * 86_400
-"""A case ends so long after it began, though the incident went on."""
+"""A case ends so long after it began, though the incident went on; then it says so."""
 
 _README = """\
 case.json     the incident, who did what and when, the chain, the records as they came (base64)
@@ -54,6 +54,10 @@ minutes.csv   the minutes of the box                               每分钟声�
 records.csv   every record of the box's journal, read              箱子日志的全部记录
 sha256.txt    SHA-256 of these files                               以上文件的 SHA-256
 
+"""
+_CUT = """\
+The incident goes on after the end of this case (period in case.json).
+本案卷截止时事件尚未结束（见 case.json 中的 period）。
 """
 
 
@@ -87,7 +91,7 @@ class Cases:
         self._now = now
 
     def make(self, incident: int, by: int, notes: Sequence[str]) -> Case:
-        """The case of an incident as it is now.
+        """The case of an incident as it is now; `whole` when it reaches to where that had ended.
 
         by     the person who wants it
         notes  what its reader must know, a line in each language
@@ -96,6 +100,8 @@ class Cases:
         box = found["box"]
         names = self._people.names()
         period = self._period(found)
+        calm_s = found["calmed_s"]
+        whole = period is None or (calm_s is not None and calm_s + AFTER_S <= period[1])
         with self._database.reading() as connection:
             zone_text = _zone(connection, box)
             rows = _rows(connection, found, period)
@@ -114,7 +120,7 @@ class Cases:
             },
             "incident": _told(found, names),
             "box": self._box(box) | {"zone": zone_text},
-            "period": dict(zip(("from", "to"), map(iso, period), strict=True)) if period else None,
+            "period": period and {"from": iso(period[0]), "to": iso(period[1]), "whole": whole},
             "calibration": calibration,
             "interventions": [_told(done, names) for done in found["interventions"]],
             "chain": chain,
@@ -125,7 +131,7 @@ class Cases:
             "seconds.csv": _csv(_write_seconds, seconds, place),
             "minutes.csv": _csv(minutes_csv.write, box, whole_minutes, zone_text),
             "records.csv": _csv(records_csv.write_records, rows),
-            "README.txt": "\n".join((_README, *notes, "")),
+            "README.txt": "\n".join((_README, *notes, "", "" if whole else _CUT)),
         }
         content = _zip(files, self._now())
         name = f"incident-{incident}-{box}.zip"

@@ -124,7 +124,7 @@ class Incidents:
             if kind not in BY_PEOPLE:
                 raise Refused("kind", f"{kind}: is none of {', '.join(BY_PEOPLE)}")
             if kind == "note":
-                if not note:
+                if not note.strip():
                     raise Refused("empty", f"incident {incident}: the note is empty; write one")
             else:
                 _must_be_open(found)

@@ -44,7 +44,9 @@ async function exchange(method, path, given) {
     throw new Problem({ status: 0, code: "unreachable", detail: "no answer" });
   }
   if (!answer.ok) {
-    const problem = await answer.json();
+    // A proxy before a station that does not answer speaks HTML.
+    const problem = await answer.json().catch(
+      () => ({ status: answer.status, code: "unreachable", detail: answer.statusText }));
     if (problem.code === "log-in") logIn();
     throw new Problem(problem, answer.headers.get("Retry-After"));
   }
