@@ -195,8 +195,13 @@ HOUSE: dict[str, tuple[int, int, int, int, str, tuple[str, ...]]] = {
     "policy": (450, 310, 150, 80, PURE, ("policy", "schedule, zone", "timetable, posix_tz")),
     "root": (450, 40, 150, 80, EDGE, ("app, service", "start", "setup, uplink", "health")),
     "asked": (
-        *(235, 40, 180, 80, PURE),
-        ("commands, orders", "upload, backoff", "clock, safemode", "retained, config"),
+        *(235, 32, 180, 96, PURE),
+        (
+            "commands, orders",
+            "upload, backoff",
+            "clock, safemode, retained",
+            "config, calibration, checked",
+        ),
     ),
     "spotlight": (655, 40, 110, 50, PURE, ("spotlight",)),
     "display": (655, 135, 110, 50, PURE, ("display", "panel, fonts")),

@@ -1,8 +1,7 @@
-"""The box's configuration and calibration: defaults, what is wrong with a file, what holds then.
+"""The box's configuration: defaults, what is wrong with a file, what holds then.
 
-Files are handed in as an object with `open` and `rename`. Beside `config.json` lies its last good
-copy, so that a file that is torn or edited badly changes nothing: the box goes on with what it
-had, and says so. Every problem is one line `key: value is not …`.
+Beside `config.json` lies its last good copy, so that a file that is torn or edited badly changes
+nothing: the box goes on with what it had, and says so.
 """
 
 import binascii
@@ -11,72 +10,34 @@ import json
 
 from micropython import const
 
-from noisebox import posix_tz, schedule, timetable, zone
+from noisebox import checked, posix_tz, schedule, timetable
 
-_MAX_BYTES = const(8192)
-MAX_OFFSET_DB = const(15)
-"""A calibration that needs more is a wrong microphone entry or a covered port, not a tolerance."""
 LAST_GOOD = ".last"
-_NEW = const(".new")
 
-# Beside what is no JSON: MicroPython's takes keys that are no text, and any depth of nesting.
-_UNREADABLE = (ValueError, TypeError, RuntimeError)
-
-_MAX_TEXT = const(60)
 _SLUG = const("abcdefghijklmnopqrstuvwxyz0123456789-")
 _MODES = const(("number", "bar", "off"))
 
 
-def _whole(value, lowest, highest):
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise _Wrong(value, "is not a whole number from {} to {}".format(lowest, highest))
-
-
-def _text(value):
-    if not isinstance(value, str) or len(value) > _MAX_TEXT:
-        raise _Wrong(value, "is not a text of at most {} characters".format(_MAX_TEXT))
-
-
 def _slug(value):
     if not isinstance(value, str) or not 0 < len(value) <= 32 or value.strip(_SLUG):
-        raise _Wrong(value, "is not 1 to 32 of a-z, 0-9 and -")
+        raise checked.Wrong(value, "is not 1 to 32 of a-z, 0-9 and -")
 
 
 def _mode(value):
     if value not in _MODES:
-        raise _Wrong(value, "is not one of " + ", ".join(_MODES))
+        raise checked.Wrong(value, "is not one of " + ", ".join(_MODES))
 
 
 def _flag(value):
     if not isinstance(value, bool):
-        raise _Wrong(value, "is not true or false")
-
-
-def _decibels(value, lowest):
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not lowest <= value <= MAX_OFFSET_DB:
-        raise _Wrong(value, "is not a number from {} to {} dB".format(lowest, MAX_OFFSET_DB))
-
-
-def _offset(value):
-    _decibels(value, -MAX_OFFSET_DB)
-
-
-def _uncertainty(value):
-    _decibels(value, 0)
-
-
-class _Wrong(ValueError):
-    def __init__(self, value, cause):
-        shown = "a list or object" if isinstance(value, (dict, list)) else repr(value)[:40]
-        super().__init__("{} {}".format(shown, cause))
+        raise checked.Wrong(value, "is not true or false")
 
 
 # Section, key, default, and the rule: (lowest, highest) of a whole number, or a function that
 # raises ValueError for a bad value.
 _CONFIG = (
     ("", "box", "box", _slug),
-    ("", "place", "", _text),
+    ("", "place", "", checked.text),
     ("", "zone", "CST-8", posix_tz.read),
     ("stages", "window_s", 10, (1, 60)),
     ("stages", "over_at_least_s", 5, (1, 60)),
@@ -99,18 +60,6 @@ _CONFIG = (
 )
 _SECTIONS = ("stages", "spotlight", "display")
 
-_CALIBRATION = (
-    ("offset_db", _offset),
-    ("uncertainty_db", _uncertainty),
-    ("date", timetable.day_of),
-    ("expires", timetable.day_of),
-    ("meter", _text),
-    ("certificate", _text),
-    ("by", _text),
-)
-_VOID = (("offset_db", _offset), ("void", _text))
-"""What takes its place when a check has found that it no longer holds, and why."""
-
 
 def _schedule():
     """The default: 70 dB by day, 55 dB by night, no exceptions (DESIGN 4.3)."""
@@ -121,18 +70,6 @@ def _schedule():
         ],
         "exceptions": [],
     }
-
-
-def _wrong(name, value, rule):
-    """The problems with one value: a list of one line, or of none."""
-    try:
-        if isinstance(rule, tuple):
-            _whole(value, *rule)
-        else:
-            rule(value)
-    except ValueError as error:
-        return ["{}: {}".format(name, error)]
-    return []
 
 
 def problems(config):
@@ -160,7 +97,7 @@ def _problems_of_key(section, key, value):
     name = section + "." + key if section else key
     for row in _CONFIG:
         if row[0] == section and row[1] == key:
-            return _wrong(name, value, row[3])
+            return checked.wrong(name, value, row[3])
     return [name + ": unknown key"]
 
 
@@ -210,38 +147,13 @@ def rules(config):
     return posix_tz.read(config["zone"]), timetable.read(config["schedule"])
 
 
-def _read(files, path):
-    """The bytes of a file, or None when it is not there or cannot be read."""
-    try:
-        with files.open(path, "rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            return file.read(min(size, _MAX_BYTES + 1))
-    except OSError:
-        return None
-
-
-def _parsed(data):
-    """What is in `data`; ValueError when it is no JSON, or too much."""
-    if len(data) > _MAX_BYTES:
-        raise ValueError
-    return json.loads(data)
-
-
-def _write(files, path, data):
-    """Replaces a file so that a power cut leaves the old or the new one, whole."""
-    with files.open(path + _NEW, "wb") as file:
-        file.write(data)
-    files.rename(path + _NEW, path)
-
-
-def _checked(data):
+def _judged(data):
     """(config as written or None, problems) of a file's bytes."""
     try:
-        config = _parsed(data)
+        config = checked.parsed(data)
         found = problems(config)
-    except _UNREADABLE:
-        return None, ["not valid JSON, or longer than {} bytes".format(_MAX_BYTES)]
+    except checked.UNREADABLE:
+        return None, [checked.NO_JSON]
     return (None if found else config), found
 
 
@@ -250,20 +162,20 @@ def load(files, path):
 
     A good file becomes the last good copy. Without either the defaults hold and nothing is wrong.
     """
-    data, last = _read(files, path), _read(files, path + LAST_GOOD)
+    data, last = checked.read(files, path), checked.read(files, path + LAST_GOOD)
     found = []
     if data is not None:
-        config, found = _checked(data)
+        config, found = _judged(data)
         if config is not None:
             if data != last:
                 try:
-                    _write(files, path + LAST_GOOD, data)
+                    checked.write(files, path + LAST_GOOD, data)
                 except OSError as error:
                     found.append("{}{}: not written: {}".format(path, LAST_GOOD, error))
             return merged(config), found
         found = [path + ": " + problem for problem in found]
     if last is not None:
-        config, causes = _checked(last)
+        config, causes = _judged(last)
         if config is not None:
             found.append(path + ": the last good copy holds")
             return merged(config), found
@@ -279,62 +191,11 @@ def save(files, path, config):
     if found:
         return found
     data = json.dumps(config).encode()
-    if len(data) > _MAX_BYTES:
-        return ["{}: longer than {} bytes".format(path, _MAX_BYTES)]
+    if len(data) > checked.MAX_BYTES:
+        return ["{}: longer than {} bytes".format(path, checked.MAX_BYTES)]
     try:
-        _write(files, path, data)
-        _write(files, path + LAST_GOOD, data)
+        checked.write(files, path, data)
+        checked.write(files, path + LAST_GOOD, data)
     except OSError as error:
         return ["{}: not written: {}".format(path, error)]
     return []
-
-
-def calibration(files, path):
-    """(offset_db, until, void, problems) of a calibration file.
-
-    offset_db  is added to every level; that of an outdated calibration is still the best guess.
-    until      seconds since 1970 at which its last day is over (UTC); 0 for one that is void or
-               whose file is bad, None for a box that was never calibrated.
-    void       why it was declared void, "" when it was not.
-    """
-    data = _read(files, path)
-    if data is None:
-        return 0.0, None, "", []
-    try:
-        written = _parsed(data)
-        found = _problems_of_calibration(written)
-    except _UNREADABLE:
-        found = ["not valid JSON, or longer than {} bytes".format(_MAX_BYTES)]
-    if found:
-        return 0.0, 0, "", [path + ": " + problem for problem in found]
-    if "void" in written:
-        return written["offset_db"], 0, written["void"], []
-    last_day = timetable.day_of(written["expires"]) - zone.day_number(1970, 1, 1)
-    return written["offset_db"], (last_day + 1) * zone.DAY_S, "", []
-
-
-def save_calibration(files, path, written):
-    """Writes a good calibration, or one that is void. Returns the problems of a bad one, and then
-    writes nothing."""
-    found = _problems_of_calibration(written)
-    if not found:
-        try:
-            _write(files, path, json.dumps(written).encode())
-        except OSError as error:
-            found = ["{}: not written: {}".format(path, error)]
-    return found
-
-
-def _problems_of_calibration(written):
-    if not isinstance(written, dict):
-        return ["is not an object"]
-    found = []
-    rows = _VOID if "void" in written else _CALIBRATION
-    for key, rule in rows:
-        found += _wrong(key, written[key], rule) if key in written else [key + ": is missing"]
-    known = [key for key, _ in rows]
-    found += ["{}: unknown key".format(key) for key in written if key not in known]
-    # Dates of this form sort as texts.
-    if not found and rows is _CALIBRATION and written["expires"] < written["date"]:
-        found.append("expires: is before date")
-    return found

@@ -85,7 +85,9 @@ class Service:
 
         Apart, so that what it needed is off the heap when it comes back.
         """
-        with Settings() as settings:
+        with Settings():
+            from noisebox import config as settings
+
             try:
                 problems = settings.save(self._files, CONFIG, config)
             except TypeError:  # the JSON of MicroPython takes other keys too
@@ -120,10 +122,12 @@ class Service:
 
     def _take_calibration(self, calibration):
         """Saves it and puts in force what the file then says, or Refused."""
-        with Settings() as settings:
-            problems = settings.save_calibration(self._files, CALIBRATION, calibration)
+        with Settings():
+            from noisebox import calibration as settings
+
+            problems = settings.save(self._files, CALIBRATION, calibration)
             if not problems:
-                *found, problems = settings.calibration(self._files, CALIBRATION)
+                *found, problems = settings.load(self._files, CALIBRATION)
             if problems:
                 raise Refused("; ".join(problems))
         self._put_in_force(*found)

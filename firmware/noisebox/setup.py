@@ -10,7 +10,7 @@ CALIBRATION = "calibration.json"
 
 
 class Files:
-    """The file system as journal and config want it."""
+    """The file system as journal and settings want it."""
 
     def __init__(self):
         self.open = open
@@ -29,27 +29,22 @@ def leave(*rooms):
 
 
 class Settings:
-    """The room `config` and those it reads with, in memory only while a context lasts: they are
-    large, and needed only at the start and for a new config."""
+    """Rooms that read settings are in memory only while this context lasts: they are large, and
+    needed only at the start and for a new config. It ends when the heap is too full for one, too.
+    """
 
     def __enter__(self):
-        try:
-            from noisebox import config
-        except MemoryError:
-            # What came in before the heap was full must not stay.
-            self.__exit__()
-            raise
-        return config
+        pass
 
     def __exit__(self, *_):
-        leave("config", "timetable", "posix_tz", "uplink")
+        leave("config", "calibration", "checked", "timetable", "posix_tz", "uplink")
 
 
 class Setup:
     """What the files say.
 
     config          whole; zone and schedule are its Zone and Schedule, digest is its own
-    calibration     (offset_db, until, void), see `config.calibration`
+    calibration     (offset_db, until, void), see `calibration.load`
     network, ca     how the station is reached, see `uplink`; network is None for USB only
     secret          of this box, or None when it was never provisioned
     problems        lines about bad files, whose last good copies or defaults hold
@@ -58,13 +53,13 @@ class Setup:
     def __init__(self, board, files):
         self.board = board
         self.files = files
-        with Settings() as settings:
-            self.config, self.problems = settings.load(files, CONFIG)
-            self.zone, self.schedule = settings.rules(self.config)
-            self.digest = settings.digest(self.config)
-            *self.calibration, problems = settings.calibration(files, CALIBRATION)
-            from noisebox import uplink
+        with Settings():
+            from noisebox import calibration, config, uplink
 
+            self.config, self.problems = config.load(files, CONFIG)
+            self.zone, self.schedule = config.rules(self.config)
+            self.digest = config.digest(self.config)
+            *self.calibration, problems = calibration.load(files, CALIBRATION)
             self.network, network_problems = uplink.load(files)
             self.ca, self.secret = uplink.ca(files), uplink.secret(files)
         self.problems += problems + network_problems

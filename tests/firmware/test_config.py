@@ -4,6 +4,7 @@ import json
 
 import check
 from noisebox import config
+from smallflash import Files, PowerCut, told
 
 PATH = "config.json"
 LAST = PATH + config.LAST_GOOD
@@ -14,72 +15,6 @@ GOOD = {
     "schedule": {"rows": [{"days": "1234567", "from": "06:00", "to": "06:00", "limit": 65}]},
     "display": {"mode": "bar"},
 }
-CALIBRATION = {
-    "offset_db": -1.37,
-    "uncertainty_db": 0.41,
-    "date": "2026-03-02",
-    "expires": "2027-03-01",
-    "meter": "class 1, no. 4711",
-    "certificate": "C-2026-001",
-    "by": "technician 2",
-}
-
-
-class PowerCut(Exception):
-    pass
-
-
-class File:
-    def __init__(self, files, path, data):
-        self._files, self._path = files, path
-        self._data = data
-
-    def seek(self, offset, whence=0):
-        return len(self._data) if whence == 2 else offset
-
-    def read(self, size):
-        return self._data[:size]
-
-    def write(self, data):
-        self._files.content[self._path] = data[: len(data) // 2]
-        self._files.spend()
-        self._files.content[self._path] = data
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-
-class Files:
-    """A flash in memory that can run out of power after some operations, or of space."""
-
-    def __init__(self, **content):
-        self.content = content
-        self.operations_left = None
-        self.full = False
-
-    def spend(self):
-        if self.operations_left is not None:
-            if not self.operations_left:
-                raise PowerCut
-            self.operations_left -= 1
-
-    def open(self, path, mode):
-        if mode == "rb":
-            if path not in self.content:
-                raise OSError(2)
-            return File(self, path, self.content[path])
-        if self.full:
-            raise OSError(28)
-        self.spend()
-        self.content[path] = b""
-        return File(self, path, b"")
-
-    def rename(self, old, new):
-        self.spend()
-        self.content[new] = self.content.pop(old)
 
 
 def files(written=None, last=None):
@@ -88,13 +23,6 @@ def files(written=None, last=None):
         if data is not None:
             made.content[path] = data if isinstance(data, bytes) else json.dumps(data).encode()
     return made
-
-
-def told(problems, *fragments):
-    """Is there one line for each fragment, and no other?"""
-    return len(problems) == len(fragments) and all(
-        any(fragment in problem for problem in problems) for fragment in fragments
-    )
 
 
 def test_the_defaults_are_those_of_the_design():
@@ -265,100 +193,6 @@ def test_saving_survives_a_power_cut_at_any_operation():
             break
     assert operations == 6 and seen == sorted(seen) and any(seen)
     assert config.load(flash, PATH) == (config.merged(new), [])
-
-
-def calibrated(**changes):
-    written = dict(CALIBRATION)
-    written.update(changes)
-    flash = Files()
-    flash.content["calibration.json"] = json.dumps(written).encode()
-    return config.calibration(flash, "calibration.json")
-
-
-def test_a_calibration_holds_to_the_end_of_its_last_day():
-    # date -u -d 2027-03-02 +%s
-    assert calibrated() == (-1.37, 1803945600, "", [])
-    assert calibrated(date="2023-03-01", expires="2024-02-29")[1] == 1709251200
-
-
-def test_a_box_without_a_calibration_has_none():
-    assert config.calibration(Files(), "calibration.json") == (0.0, None, "", [])
-
-
-def test_a_bad_calibration_does_not_count():
-    for changes, fragment in (
-        ({"offset_db": 16}, "offset_db: 16 is not a number from -15 to 15 dB"),
-        ({"offset_db": "1"}, "offset_db: '1'"),
-        ({"offset_db": True}, "offset_db: True"),
-        ({"date": "2026-02-29"}, "date: "),
-        ({"expires": "tomorrow"}, "expires: "),
-        ({"by": 7}, "by: 7 is not a text"),
-        ({"uncertainty_db": -0.1}, "uncertainty_db: -0.1 is not a number from 0 to 15 dB"),
-        ({"expires": "2026-03-01"}, "expires: is before date"),
-        ({"temperature": 21}, "temperature: unknown key"),
-        ({"void": 7}, "void: 7 is not a text"),
-    ):
-        offset_db, until, void, problems = calibrated(**changes)
-        assert (offset_db, until, void) == (0.0, 0, ""), changes
-        assert any(fragment in problem for problem in problems), changes
-        assert len(problems) == 1 or "void" in changes
-    for key in CALIBRATION:
-        flash = Files()
-        torn = {name: value for name, value in CALIBRATION.items() if name != key}
-        flash.content["calibration.json"] = json.dumps(torn).encode()
-        assert told(config.calibration(flash, "calibration.json")[3], key + ": is missing")
-
-
-def test_a_torn_calibration_does_not_count():
-    data = json.dumps(CALIBRATION).encode()
-    for length in range(len(data)):
-        flash = Files()
-        flash.content["calibration.json"] = data[:length]
-        offset_db, until, _, problems = config.calibration(flash, "calibration.json")
-        assert (offset_db, until) == (0.0, 0) and told(problems, "calibration.json: not valid")
-
-
-VOID = {"offset_db": -1.37, "void": "drift 1.8 dB"}
-
-
-def saved(flash, written):
-    return config.save_calibration(flash, "calibration.json", written)
-
-
-def test_a_void_calibration_keeps_its_offset_and_ends_at_once():
-    flash = Files()
-    assert saved(flash, VOID) == []
-    assert config.calibration(flash, "calibration.json") == (-1.37, 0, "drift 1.8 dB", [])
-    assert saved(flash, CALIBRATION) == []
-    assert config.calibration(flash, "calibration.json") == (-1.37, 1803945600, "", [])
-
-
-def test_a_bad_calibration_is_not_written():
-    flash = Files()
-    saved(flash, CALIBRATION)
-    before = dict(flash.content)
-    for written in ({}, {1: 2}, [], dict(CALIBRATION, offset_db=16), dict(VOID, void="x" * 61)):
-        assert saved(flash, written), written
-    flash.full = True
-    assert told(saved(flash, VOID), "not written")
-    assert flash.content == before
-
-
-def test_a_calibration_that_a_power_cut_interrupts_is_the_old_or_the_new_one():
-    operations = 0
-    while True:
-        flash = Files()
-        saved(flash, CALIBRATION)
-        flash.operations_left = operations
-        try:
-            saved(flash, VOID)
-        except PowerCut:
-            _, _, void, problems = config.calibration(flash, "calibration.json")
-            assert problems == [] and void in ("", VOID["void"])
-            operations += 1
-        else:
-            break
-    assert operations == 3
 
 
 def test_a_digest_is_the_same_whatever_the_order_of_keys():

@@ -15,7 +15,7 @@ from noisewarden.bench.calibration.procedure import Pair, Point, Progress, Refus
 from noisewarden.bench.calibration.result import Subject
 from noisewarden.bench.meters.protocol import Course, Instrument
 from noisewarden.errors import UserError
-from noisewarden.firmware import config
+from noisewarden.firmware import calibration as on_box
 
 START_S = 1_780_000_000
 METER = Instrument("NTi XL2", "A2A-00000-E0", "C-2026-001", 0.15, 0.1, weighting_known=True)
@@ -362,7 +362,7 @@ def test_the_box_gets_a_file_that_it_takes(name, tmp_path):
     class Files:
         open = staticmethod(open)
 
-    offset_db, until, _, problems = config.calibration(Files, str(path))
+    offset_db, until, _, problems = on_box.load(Files, str(path))
     assert (offset_db, problems) == (2.25, [])
     # Its last day, 2027-06-01, is over at midnight UTC.
     assert until == 1_811_894_400

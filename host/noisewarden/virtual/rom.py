@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable
 
+from noisewarden.virtual import slip
 from noisewarden.virtual.console import Console
 from noisewarden.virtual.silicon import SILICON
 
@@ -140,7 +141,7 @@ class Rom:
                 received += self._console.receive()
                 if self._log or self._silent:
                     received.clear()
-                while (packet := _packet(received)) is not None:
+                while (packet := slip.take(received)) is not None:
                     self._take(packet)
                 if not self._console.connected() or self._log:
                     self._stop.wait(_POLL_S)
@@ -173,7 +174,7 @@ class Rom:
             self._reply(code, answer, error)
         if name == "MEM_END" and not error and data[:4] == bytes(4) and self._stub:
             self._in_stub = True
-            self._console.send(_slip(b"OHAI"))
+            self._console.send(slip.packed(b"OHAI"))
 
     def _knows(self, name: str) -> bool:
         if name == "GET_SECURITY_INFO":
@@ -194,7 +195,7 @@ class Rom:
         # The ROM's status takes four bytes, the stub's two.
         status = bytes((bool(error), error)) + bytes(0 if self._in_stub else 2)
         body = payload + status
-        self._console.send(_slip(struct.pack("<BBHI", 1, code, len(body), value) + body))
+        self._console.send(slip.packed(struct.pack("<BBHI", 1, code, len(body), value) + body))
 
     def _sync(self, data: bytes) -> int:
         return 0 if self._in_stub else 0x20120707
@@ -293,20 +294,3 @@ def _checksum(data: bytes) -> int:
     for byte in data:
         checksum ^= byte
     return checksum
-
-
-def _slip(packet: bytes) -> bytes:
-    escaped = packet.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
-    return b"\xc0" + escaped + b"\xc0"
-
-
-def _packet(received: bytearray) -> bytes | None:
-    """Takes the first whole SLIP packet out of what was received."""
-    start = received.find(b"\xc0")
-    end = received.find(b"\xc0", start + 1)
-    if start < 0 or end < 0:
-        return None
-    packet = bytes(received[start + 1 : end])
-    # Between two packets there may be one mark or two.
-    del received[: end if end == start + 1 else end + 1]
-    return packet.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")

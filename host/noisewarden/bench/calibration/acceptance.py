@@ -4,7 +4,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from noisewarden.bench.calibration.procedure import Point
-from noisewarden.firmware import config
+from noisewarden.firmware import calibration as on_box
 
 LEVELS_LEAST = 3
 SPAN_LEAST_DB = 15.0
@@ -94,13 +94,13 @@ def of_slope(slope_db: float) -> list[Failure]:
 
 def of_offset(offset_db: float) -> list[Failure]:
     """An offset that no box takes."""
-    if abs(offset_db) <= config.MAX_OFFSET_DB:
+    if abs(offset_db) <= on_box.MAX_OFFSET_DB:
         return []
     return [
         Failure(
-            f"offset {offset_db:+.2f} dB, more than {config.MAX_OFFSET_DB} dB; check the "
+            f"offset {offset_db:+.2f} dB, more than {on_box.MAX_OFFSET_DB} dB; check the "
             "microphone named in the board file, its port, and the reference's range",
-            f"修正值 {offset_db:+.2f} dB，超过 {config.MAX_OFFSET_DB} dB；检查板卡文件中的传声器"
+            f"修正值 {offset_db:+.2f} dB，超过 {on_box.MAX_OFFSET_DB} dB；检查板卡文件中的传声器"
             "型号、传声器声孔及参考仪器量程",
         )
     ]

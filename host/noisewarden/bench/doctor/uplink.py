@@ -36,8 +36,9 @@ async def log_in(network):
         await client.close()
     tell(logged_in=True)
 files = Files()
-with Settings() as settings:
-    box = settings.load(files, CONFIG)[0]["box"]
+with Settings():
+    from noisebox import config
+    box = config.load(files, CONFIG)[0]["box"]
 network, problems = uplink.load(files)
 tell(problems=problems)
 if network:
