@@ -40,7 +40,7 @@ lint: .venv/dev .typings ## style, types, and every firmware file compiled for e
 bench: .venv/dev ## prints every figure that the README claims
 	$(BIN)/python tests/benchmarks
 
-soak: .venv/dev ## ten minutes of real time: no sample lost, heap flat
+soak: .venv/dev ## half an hour in real time: no sample lost, memory flat
 	$(BIN)/pytest -m soak -s tests/system
 
 flash: .venv/runtime ## MicroPython onto a board on USB: make flash BOARD=esp32-devkitc [PORT=/dev/ttyUSB0]

@@ -14,8 +14,8 @@ from system.serving import Serving
 
 SECONDS = int(os.environ.get("NOISEWARDEN_SOAK_S", "600"))
 BOXES, PAGES = 200, 10
-SETTLED_S = 120
-"""Until then each box has brought a minute and each cache is warm."""
+SETTLED_S = 660
+"""Until then each box has brought minutes, its ten minutes of trend are full and caches warm."""
 LOOK_EVERY_S = 5
 FLAT_MB_PER_HOUR = 20
 

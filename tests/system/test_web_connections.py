@@ -1,12 +1,13 @@
 """Programs that open connections to the pages and ask for nothing."""
 
+import json
 import socket
 import time
 from contextlib import ExitStack
 
 import pytest
 from noisewarden.station.web import connections
-from served import ADMIN, PATIENCE_S, Served
+from served import ADMIN, PASSWORD, PATIENCE_S, Served
 from system.boxes import until
 
 SOON_S = 1.0
@@ -57,6 +58,23 @@ def closed(connection):
 def test_who_does_not_ask_in_time_is_cut_off(station, said):
     with connected(station, said) as connection:
         assert closed(connection)
+
+
+def test_a_body_that_comes_slowly_but_comes_is_waited_for(station, monkeypatch):
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", 4 * SOON_S)
+    body = json.dumps({"name": ADMIN, "password": PASSWORD}).encode()
+    head = (
+        "POST /api/v1/session HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    with connected(station, "\r\n".join((*head, "", "")).encode()) as connection:
+        part = len(body) // 5
+        for at in range(0, len(body), part):
+            time.sleep(SOON_S)
+            connection.sendall(body[at : at + part])
+        assert connection.recv(4096).startswith(b"HTTP/1.1 2")
 
 
 def test_those_that_wait_are_bounded(station, monkeypatch):

@@ -12,13 +12,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 ASK_WITHIN_S = 30.0
-"""From the connection, or the first byte of a request, to the last byte of its body."""
+"""From the connection, or the first byte of a request, to the end of its head; then from each part
+of its body to the next, since a picture of a plan may come over a slow line."""
 WAITING_MOST = 256
 """Connections that have not asked yet."""
 WAITING_MOST_AN_ADDRESS = 64
 """Of them from one address: a browser opens six, and a proxy may stand before many."""
-
-_ASKING = (h11.IDLE, h11.SEND_BODY)
 
 
 class Connection(H11Protocol):
@@ -43,10 +42,11 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state not in _ASKING:
-            self._wait_no_more()
-        elif not self.waits:
+        state = self.conn.their_state
+        if state is h11.SEND_BODY or (state is h11.IDLE and not self.waits):
             self._wait()
+        elif state is not h11.IDLE:
+            self._wait_no_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
@@ -62,6 +62,7 @@ class Connection(H11Protocol):
         return [other for other in self.connections if isinstance(other, Connection)]
 
     def _wait(self) -> None:
+        self._wait_no_more()
         self._too_late = self.loop.call_later(ASK_WITHIN_S, self.transport.abort)
 
     def _wait_no_more(self) -> None:
