@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -78,8 +79,7 @@ def command(
     click.echo("A square at eight in the evening; its station starts.")
     rehearse()
     console = Console(highlight=False)
-    with _stoppable(), ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noisewarden-demo-")))
+    with _stoppable() as folder, ExitStack() as stack:
         station = stack.enter_context(DemoStation(folder / "station"))
         door = stack.enter_context(Door(station.url, station.log_in))
         hanging = [DemoBox(each, board, folder, station) for each in hung]
@@ -106,19 +106,32 @@ def command(
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or closing of the terminal ends the demo; no other disturbs it
-    while it clears up."""
+def _stoppable() -> Iterator[Path]:
+    """A folder for as long as the demo lasts.
+
+    The first Ctrl-C, SIGTERM or closing of the terminal ends the demo; no other disturbs it while
+    it clears up, and none while the folder is made or removed.
+    """
     signs = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+    early: list[int] = []
+
+    def answer(how: Any) -> dict[int, Any]:
+        return {sign: signal.signal(sign, how) for sign in signs}
 
     def stop(*_: object) -> None:
-        for sign in signs:
-            signal.signal(sign, signal.SIG_IGN)
+        answer(signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {sign: signal.signal(sign, stop) for sign in signs}
+    before = answer(lambda sign, _: early.append(sign))
     try:
-        yield
+        with tempfile.TemporaryDirectory(prefix="noisewarden-demo-") as made:
+            try:
+                answer(stop)
+                if early:
+                    raise KeyboardInterrupt
+                yield Path(made)
+            finally:
+                answer(signal.SIG_IGN)
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
