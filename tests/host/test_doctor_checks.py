@@ -251,13 +251,14 @@ def test_a_quiet_room_passes_and_the_warm_up_does_not_count() -> None:
         ([second(), second(None, "slot")], r"the other slot → L/R \(SEL\) pin to GND"),
         ([second(None, "dead lost")], "constant, silent or shifted"),
         ([], "no readings → reset the box"),
+        ([second(None, "lost")] * 5, "no second has a level, .* lost → WiFi that connects"),
     ],
 )
 def test_wrong_wiring_leaves_nothing_to_measure(seconds, words: str) -> None:
     checks = heard(*seconds)
     told(checks["microphone"], "fail", words)
     for name in ("noise floor", "clap"):
-        told(checks[name], "skip", "without a signal → wiring")
+        told(checks[name], "skip", "without a signal → mend that first")
 
 
 def test_a_microphone_that_is_read_a_bit_late_is_told_by_its_board_file() -> None:
@@ -519,6 +520,7 @@ def test_what_is_wrong_with_its_files_is_told_without_a_value() -> None:
             "breaks off the handshake → is it the station",
         ),
         (JOINED, "from here", "warn", "not to be reached: Connection refused → firewall"),
+        ({"station": "192.168..1.20"}, "from here", "warn", "not to be reached: .* → address"),
     ],
 )
 def test_wifi_and_station(

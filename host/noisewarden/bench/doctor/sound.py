@@ -44,7 +44,7 @@ def checks(app: App, board: dict[str, Any], technician: Technician) -> Iterator[
     yield wiring
     if wiring.state == "fail":
         for name in ("noise floor", "clap"):
-            yield skipped(name, "not tried without a signal", "mend the wiring first")
+            yield skipped(name, "not tried without a signal", "mend that first")
         return
     levels = [reading for reading in readings if reading["laeq"] is not None]
     yield _floor(levels, board)
@@ -96,6 +96,9 @@ def _wiring(readings: list[Payload], board: dict[str, Any]) -> Check:
             f"check {wires}, 3.3 V and GND, and that it is the {board['microphone']} of the board "
             f"file{'; ' + ' '.join(align.split()) if align else ''}",
         )
+    if all(reading["laeq"] is None for reading in readings):
+        lost, cure = _MARKS["lost"]
+        return failed(name, f"no second has a level, too many {lost}", cure)
     return passed(name, f"{board['microphone']} is heard in the left slot")
 
 

@@ -146,6 +146,7 @@ def _from_here(host: str, port: int, ca: bytes) -> Check:
         )
     except ssl.SSLError as error:
         return failed(name, f"{where} does not speak TLS: {error.reason}", _UNREACHED)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: two dots, or a label too long
         # The box may well be in a network that this computer is not in.
-        return warned(name, f"{where} is not to be reached: {error.strerror or error}", _UNREACHED)
+        cause = getattr(error, "strerror", None) or error
+        return warned(name, f"{where} is not to be reached: {cause}", _UNREACHED)
