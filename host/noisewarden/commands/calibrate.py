@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -276,8 +276,10 @@ def _conclude(
 def _check(sitting: Sitting, reference: Reference, person: Person, as_json: bool) -> int:
     until_s = sitting.state["calibrated_until"]
     if until_s <= time.time():
-        ended = date.fromtimestamp(until_s - 1)
-        why = sitting.state["void"] or (f"since {ended}" if until_s else "it was never calibrated")
+        last_day = datetime.fromtimestamp(until_s - 1, UTC).date()
+        why = sitting.state["void"] or (
+            f"its last day was {last_day}" if until_s else "it was never calibrated"
+        )
         raise UserError(f"{sitting.box}: is out of calibration ({why}); calibrate it")
     _, point = calibrating.one(sitting, reference, None, person, "check")
     found = result.check([point] if point else [])
