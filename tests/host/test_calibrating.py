@@ -103,6 +103,15 @@ def test_a_typed_meter_makes_an_offset_and_a_certificate(bench) -> None:
     assert re.search(r"calibrated, offset \+2\.0\d dB \(change \+1\.7\d dB\), U = 0\.\d\d", out)
 
 
+def test_wide_spaces_become_such_as_box_and_station_take(bench) -> None:
+    with bench() as here:
+        names = ("--meter", "声级计\u30001", "--technician", "\u3000bench\u00a02")
+        code, _, said = here.run(*TYPED, *names, "--levels", "55,70,85", "--rounds", "1")
+        assert code == 0, said
+        assert here.box.calibration["meter"] == "声级计 1 S-17"
+        assert here.box.calibration["by"] == "bench 2"
+
+
 def test_the_box_moves_no_stage_from_the_first_sound_to_the_last(bench) -> None:
     with bench() as here:
         here.run(*TYPED, "--levels", "60,70,80", "--rounds", "1")
@@ -374,6 +383,10 @@ def test_a_box_out_of_calibration_is_not_checked(bench, zone, state, why) -> Non
         (("--check", "--log", "x", "--class", "1"), 2, "not --log"),
         ((*TYPED, "--levels", "60,70"), 2, "name at least 3 over 15 dB"),
         ((*TYPED, "--levels", "60,loud"), 2, "not levels; write 55,65,70,75,85"),
+        ((*TYPED, "--technician", "two\nlines"), 2, r"'two\nlines' is not text on one line"),
+        # What a terminal of another encoding makes of a name.
+        ((*TYPED, "--place", "\udcc0\udcee"), 2, r"'\udcc0\udcee' is not text on one line"),
+        ((*TYPED, "--technician", " "), 2, "--technician: needed"),
         ((*TYPED, "--certificates", "/dev/null/x"), 1, "name another folder with --certificates"),
         (
             ("--check", "--calibrator", "92", "--serial", "1", "--class", "2"),

@@ -464,7 +464,7 @@ def test_ctrl_c_says_how_the_box_stands_and_starts_it(used: VirtualBox, tmp_path
         ({"box": "Bagu East"}, "", "box: 'Bagu East' is not 1 to 32 of a-z, 0-9 and -"),
         ({"box": "x" * 33}, "", "is not 1 to 32"),
         ({"place": "x" * 61}, "", "place: .* is not a text of at most 60 characters"),
-        ({"place": "two\nlines"}, "", "place: is no text on one line"),
+        ({"place": "\u3000"}, "", "place: is empty"),
         ({"zone": "Chongqing/China/Asia"}, "", "zone: "),
         ({"wifi": "x" * 33}, "", "ssid: is not 1 to 32 bytes of text"),
         ({}, "short", "password: is neither empty nor 8 to 63 characters of ASCII"),
@@ -496,6 +496,7 @@ def test_a_wrong_wish_is_told_before_the_box_is_touched(
         ({"data": None, "handover": "h", "database": "sqlite://"}, "--database goes with --data"),
         ({"station": None}, "--wifi and --station go together"),
         ({"ca": "ca.pem"}, "--ca is for --wifi with --handover"),
+        ({"place": "two\nlines"}, "is not text on one line"),
         ({"limit_day": 60}, "--limit-day and --limit-night go together"),
     ],
 )

@@ -28,6 +28,7 @@ from noisewarden.console import Console
 from noisewarden.errors import UserError
 
 _PATH = click.Path(path_type=Path)
+_TEXT: dict[str, Any] = {"type": options.Text(), "default": ""}
 _LOW = "the low sound (low-noise.wav) at 60 to 75 dB(A)"
 _STEADY = "a steady sound well above all others, the meter on A weighting"
 _TONE = "the calibrator on the box's microphone"
@@ -70,9 +71,9 @@ class Levels(click.ParamType):
     metavar="DB",
     help="Reference of a check: a calibrator, its level as certified, near 94 or 114.",
 )
-@click.option("--meter", default="", metavar="NAME", help="Its make and type, if it cannot tell.")
-@click.option("--serial", default="", metavar="NO", help="Its serial number, if it cannot tell.")
-@click.option("--certificate", default="", metavar="NO", help="Number of its certificate.")
+@click.option("--meter", **_TEXT, metavar="NAME", help="Its make and type, if it cannot tell.")
+@click.option("--serial", **_TEXT, metavar="NO", help="Its serial number, if it cannot tell.")
+@click.option("--certificate", **_TEXT, metavar="NO", help="Number of its certificate.")
 @click.option(
     "--uncertainty",
     type=options.Number(0, 5, min_open=True),
@@ -82,8 +83,8 @@ class Levels(click.ParamType):
 @click.option(
     "--class", "grade", type=click.Choice(["1", "2"]), help="Its class, without such a figure."
 )
-@click.option("--technician", metavar="NAME", help="Who calibrates.")
-@click.option("--place", default="", metavar="TEXT", help="Where, and what the air is like.")
+@click.option("--technician", **_TEXT, metavar="NAME", help="Who calibrates.")
+@click.option("--place", **_TEXT, metavar="TEXT", help="Where, and what the air is like.")
 @click.option(
     "--levels",
     type=Levels(),
@@ -126,7 +127,7 @@ def command(
     certificate: str,
     uncertainty: float | None,
     grade: str | None,
-    technician: str | None,
+    technician: str,
     place: str,
     levels: tuple[float, ...],
     rounds: int,
@@ -210,7 +211,7 @@ def command(
             if folder is None:
                 code = _check(sitting, reference, person, as_json)
             else:
-                subject = _subject(sitting, technician or "", place)
+                subject = _subject(sitting, technician, place)
                 measured = calibrating.measure(sitting, reference, levels, rounds, person)
                 for line in measured.left_out:
                     click.echo(f"left out: {line}", err=True)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,19 @@ class Whole(click.IntRange):
     """A whole number in a range."""
 
     name = "whole number"
+
+
+class Text(click.ParamType):
+    """Text on one line, without blanks around it. The wide space of Chinese and the one that does
+    not break become plain ones: boxes and stations take printable characters alone."""
+
+    name = "text"
+
+    def convert(self, value: str, param: Any, ctx: Any) -> str:
+        text = re.sub("[\u00a0\u3000]", " ", value).strip()
+        if not text.isprintable():
+            self.fail(f"{value!r} is not text on one line", param, ctx)
+        return text
 
 
 port = click.option(

@@ -35,7 +35,9 @@ _LIMIT = options.Whole(30, 100)
 @options.port
 @options.board_there
 @click.option("--box", "box", required=True, metavar="ID", help="Its id: 1 to 32 of a-z, 0-9, -.")
-@click.option("--place", required=True, help="Where it hangs, in at most 60 characters.")
+@click.option(
+    "--place", type=options.Text(), required=True, help="Where it hangs, in at most 60 characters."
+)
 @click.option(
     "--zone", metavar="TZ", help="Its time zone as POSIX has it; CST-8, that of China, without it."
 )
@@ -240,8 +242,8 @@ def _config(
         ]
         config["schedule"] = {"rows": rows, "exceptions": []}
     problems = settings.problems(config)
-    if not place or not place.isprintable():
-        problems.append("place: is no text on one line")
+    if not place:
+        problems.append("place: is empty")
     if problems:
         raise UserError("; ".join(problems) + "; correct it")
     return config
