@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,18 @@ def test_a_box_that_does_not_take_it_is_told(bench) -> None:
     assert code == 1
     assert "refuses set_calibration (calibration.json: not written: 28)" in said
     assert said.rstrip().endswith("its calibration is as it was")
+    assert not list(Path("certificates").iterdir())
+
+
+def test_no_box_is_calibrated_whose_certificate_cannot_be_written(bench) -> None:
+    pdf = Path(f"certificates/bagu-east-01-{date.today()}.pdf")
+    pdf.mkdir(parents=True)
+    with bench() as here:
+        code, _, said = here.run(*TYPED, "--levels", "55,70,85", "--rounds", "1")
+        assert here.box.calibration is None
+    assert code == 1
+    assert said.rstrip().endswith("with --certificates; its calibration is as it was")
+    assert list(Path("certificates").iterdir()) == [pdf]
 
 
 def interrupt(match: re.Match) -> str:

@@ -162,8 +162,8 @@ def test_the_picture_is_an_svg_by_itself() -> None:
 
 def test_a_folder_keeps_every_certificate(tmp_path) -> None:
     folder = Folder(tmp_path / "new" / "certificates")
-    first = folder.write(ACCEPTED, "en")
-    second = folder.write(REFUSED, "zh")
+    with folder.written(ACCEPTED, "en") as first, folder.written(REFUSED, "zh") as second:
+        pass
     assert [path.name for path in first] == [
         f"bagu-east-01-2026-06-01.{kind}" for kind in ("json", "html", "pdf")
     ]
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_is_told(tmp_path) -> None:
     folder = Folder(tmp_path / "gone")
     folder.path.rmdir()
     with pytest.raises(UserError, match="gone: cannot be written"):
-        folder.write(ACCEPTED, "en")
+        folder.written(ACCEPTED, "en").__enter__()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -254,9 +254,10 @@ def _conclude(
     sitting: Sitting, found: Result, folder: Folder, language: str, as_json: bool
 ) -> int:
     """Writes what is to be written; the exit code."""
-    if found.accepted:
-        sitting.calibrate(found.for_box())
-    paths = [str(path) for path in folder.write(found, language)]
+    with folder.written(found, language) as written:
+        if found.accepted:
+            sitting.calibrate(found.for_box())
+    paths = [str(path) for path in written]
     if as_json:
         click.echo(json.dumps(found.as_json() | {"files": paths}, ensure_ascii=False))
     elif found.accepted:

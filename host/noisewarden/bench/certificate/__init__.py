@@ -1,6 +1,8 @@
 """The certificate of a calibration, or the report of one that was refused: JSON, HTML and PDF."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from noisewarden.bench.calibration.result import Result
@@ -21,26 +23,32 @@ class Folder:
         except OSError as error:
             raise self._refused(error) from None
 
-    def write(self, result: Result, language: str) -> list[Path]:
-        """The three files of a result."""
+    @contextmanager
+    def written(self, result: Result, language: str) -> Iterator[list[Path]]:
+        """The three files of a result, which stay when all goes well in the block: a certificate
+        must not vouch for a box that did not take its offset."""
         texts = Texts(language)
         number = self._number(result)
-        written = sheet(result, number, texts)
+        page = sheet(result, number, texts)
         data = {"number": number, "statement": texts("statement")} | result.as_json()
         contents = {
             ".json": (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode(),
-            ".html": html.page(written).encode(),
-            ".pdf": pdf.document(written),
+            ".html": html.page(page).encode(),
+            ".pdf": pdf.document(page),
         }
-        paths = []
-        for suffix, content in contents.items():
-            path = self.path / (number + suffix)
-            try:
-                path.write_bytes(content)
-            except OSError as error:
-                raise self._refused(error) from None
-            paths.append(path)
-        return paths
+        paths = [self.path / (number + suffix) for suffix in contents]
+        try:
+            for path, content in zip(paths, contents.values(), strict=True):
+                try:
+                    path.write_bytes(content)
+                except OSError as error:
+                    raise self._refused(error) from None
+            yield paths
+        except BaseException:
+            for path in paths:
+                with suppress(OSError):
+                    path.unlink()
+            raise
 
     def _number(self, result: Result) -> str:
         """The first that is free: an earlier certificate of the day stays."""
