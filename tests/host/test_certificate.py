@@ -99,6 +99,15 @@ def test_it_says_what_the_instrument_is() -> None:
     assert "not accepted" in words(REFUSED, "en")
 
 
+def test_a_report_claims_no_weighting_that_was_not_proven() -> None:
+    on_c = result.calibrate(SUBJECT, points(GOOD, UNPROVEN), low(2.0 + 13.3 - 1.8))
+    assert "the reference is not on A weighting" in words(on_c, "en")
+    for language in LANGUAGES:
+        text = words(on_c, language)
+        assert "proven" not in text and "已" not in text
+        assert "+13.50 dB" in text  # what the low sound gave
+
+
 def test_a_page_needs_nothing_beside_it(judged) -> None:
     page = html.page(sheet(judged, "zh"))
     assert Words(page).addresses == []

@@ -89,6 +89,12 @@ def csv(*rows: str, header: str = "Time,LAeq") -> str:
         (csv("0.0", "0.0"), "no levels in it"),
         ("Time,LAeq\nyesterday,71.3\nnow,71.2", "cannot be read; write it as"),
         ("Time,LAeq\n20:00:00,71.3\n20:01:00,71.2", "log LAeq each second"),
+        # Ten levels a second, of which the last would do for one that has LAeq,1s.
+        (
+            "\n".join(["Time,LAeq", *(f"20:00:0{n // 10}.{n % 10},71.3" for n in range(50))]),
+            "several levels a second; set the meter to log LAeq each second",
+        ),
+        (csv("71.3\n20:00:00,71.2", "71.1\n20:00:01,71.4"), "several levels a second"),
         ("IP-900DL\n1-6-2026, 20:00:00, 71.2, dBC\n", "set the meter to A"),
         ("IP-900DL\n", "no levels in it"),
         ("# Broadband LOG Results\n\tDate\tTime\tLCeq_dt\n", "no column LAeq"),
@@ -102,6 +108,18 @@ def test_a_log_that_cannot_be_used_says_why_in_a_line(text, said, tmp_path):
     assert said in str(error.value)
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Time,LZeq,LAeq", "Time,LCeq dB,LAeq dB", "Time,Leq dB(C),Leq dB(A)", "Time,dBC,dBA"],
+)
+def test_of_several_weightings_a_log_has_a_is_read(header, tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(csv("75.2,71.3", "75.1,71.2", header=header))
+    log = meters.read_log(path)
+    assert levels(log) == [71.3, 71.2]
+    assert log.weighting_known
 
 
 def test_a_report_by_the_minute_and_a_missing_file_are_refused(tmp_path):

@@ -73,9 +73,9 @@ _TEXTS = {
         "偏差，不超过 {wander:g} dB。残差为修正后剩余的差值。",
     ),
     "low point": (
-        "Weighting of the reference proven with a low sound: difference {difference} dB, "
+        "Check of the reference's weighting with a low sound: difference {difference} dB, "
         "LCeq − LAeq {c_minus_a} dB.",
-        "参考仪器的 A 计权已用低频声验证：差值 {difference} dB，LCeq − LAeq 为 {c_minus_a} dB。",
+        "参考仪器计权的低频声核查：差值 {difference} dB，LCeq − LAeq 为 {c_minus_a} dB。",
     ),
     "plot": ("Residuals with U, and limits of acceptance", "残差、扩展不确定度及允许限"),
     "plot x": ("Level of the reference, dB(A)", "参考声级，dB(A)"),

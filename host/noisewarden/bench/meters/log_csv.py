@@ -1,8 +1,8 @@
 """A plain table of a time and a level a row, with a row of names above.
 
 Commas, semicolons or tabs part the cells; with the latter two a decimal comma is read too. The
-names decide: the first that speaks of an equivalent level, else of a level. One that says A is
-believed; one that says C or Z is refused; of one that says neither the weighting is not known.
+names decide: those that speak of an equivalent level, else of a level; of these the first that
+says A, else the first. A is believed, C or Z is refused, and else the weighting is not known.
 """
 
 import re
@@ -79,10 +79,13 @@ def _header(lines: list[str]) -> _Header | None:
 
 def _level_column(names: list[str]) -> tuple[int, str] | None:
     for kind in _LEVELS:
+        found = []
         for column, name in enumerate(names):
             if match := kind.fullmatch(name):
                 unit = _WEIGHTING.search(name)
-                return column, (match.group(1) or (unit.group(1) if unit else "")).upper()
+                found.append((column, (match[1] or (unit[1] if unit else "")).upper()))
+        if found:
+            return next((one for one in found if one[1] == "A"), found[0])
     return None
 
 

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from noisewarden.errors import UserError
+
 STANDARD_UNCERTAINTY_DB = {1: 0.15, 2: 0.5}
 """Of a meter of this class of IEC 61672-1 that was set with its calibrator just before, k = 1.
 What its certificate states goes before."""
@@ -20,6 +22,9 @@ What its certificate states goes before."""
 LOWEST_DB, HIGHEST_DB = 10.0, 150.0
 """No reference meter reads below its own noise or above its overload; drivers mark what is not
 there by 0, -999 and the like."""
+
+_SEVERAL = 1.5
+"""Rows for each second of a log; an hour of a night comes twice when summer time ends."""
 
 _NO_YEAR = 1900
 """What `strptime` gives for none."""
@@ -102,8 +107,12 @@ class Course:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[float, float | None]]) -> "Course":
-        """From (time, level or None) in any order; of two at the same time the last."""
+        """From (time, level or None) in any order; of two at the same time the last. UserError
+        when that is no exception: each is of a part of its second alone."""
+        rows = list(rows)
         by_time = dict(rows)
+        if len(rows) >= _SEVERAL * len(by_time) > 0:
+            raise UserError("several levels a second; set the meter to log LAeq each second")
         times = sorted(by_time)
         levels = [by_time[time] for time in times]
         return cls(
