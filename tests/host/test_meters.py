@@ -241,6 +241,23 @@ def test_a_minute_with_a_gm1356_that_misses_some():
     assert minute_with(GM1356(FakeHid(answers), PAPERS)).difference_db == pytest.approx(2.1)
 
 
+def test_a_gm1356_that_is_plugged_in_again_goes_on(monkeypatch):
+    pulled, again = FakeHid([]), FakeHid([packet(65.8, A_SLOW)])
+    monkeypatch.setattr(pulled, "write", lambda buff: -1)
+    monkeypatch.setattr(gm1356.hid, "device", lambda: again)
+    monkeypatch.setattr(gm1356.hid, "enumerate", lambda vendor, product: [])
+    meter = GM1356(pulled, PAPERS)
+    for said in ("plug it in again", "none found on USB"):
+        with pytest.raises(UserError, match=said):
+            meter.second()
+    assert pulled.closed
+    monkeypatch.setattr(gm1356.hid, "enumerate", lambda vendor, product: [{"path": b"1-2"}])
+    assert meter.second() == 65.8
+    assert again.opened == b"1-2"
+    meter.close()
+    assert again.closed
+
+
 # NTi XL2 on a pty.
 
 
@@ -368,3 +385,19 @@ def test_an_xl2_without_its_option_or_its_cable_says_so():
     meter.close()
     with pytest.raises(UserError, match="cannot be opened"):
         XL2(instrument.port, PAPERS)
+
+
+def test_an_xl2_that_is_plugged_in_again_goes_on(tmp_path):
+    port = tmp_path / "ttyACM0"
+    with xl2() as instrument:
+        port.symlink_to(instrument.port)
+        meter = XL2(str(port), PAPERS)
+    port.unlink()
+    for said in ("plug it in again", "cannot be opened"):
+        with pytest.raises(UserError, match=said):
+            meter.second()
+    with xl2(b"65.2 dB, OK\r\n") as instrument:
+        port.symlink_to(instrument.port)
+        assert meter.second() == 65.2
+        meter.close()
+    assert instrument.commands[:4] == ["*IDN?", "*RST", "INIT START", "MEAS:INIT"]

@@ -38,30 +38,46 @@ class GM1356:
     """UserError, while it is read too, for one set to C weighting or to hold the maximum."""
 
     def __init__(self, device: Device, papers: Papers) -> None:
-        self._device = device
-        # The meter does not answer a session that uses the id of an earlier one.
-        self._poll = _UNNUMBERED + _POLL + secrets.token_bytes(3) + bytes(4)
+        self._begin(device)
         self.instrument = papers.instrument("Benetech GM1356", weighting_known=True)
 
     def second(self) -> float | None:
+        if self._device is None:
+            self._begin(_plugged_in())
         try:
-            while self._device.read(_PACKET_BYTES, 1):
-                pass  # an answer that came too late is not of this second
-            if self._device.write(self._poll) < 0:
-                raise OSError
-            packet = bytes(self._device.read(_PACKET_BYTES, _ANSWER_WITHIN_MS))
+            packet = self._answer()
         except (OSError, ValueError):
+            self.close()
             raise UserError(
                 "GM1356: it is gone; plug it in again, switch it on and repeat the level"
             ) from None
         return decode(packet)
 
     def close(self) -> None:
-        self._device.close()
+        if self._device:
+            self._device.close()
+            self._device = None
+
+    def _begin(self, device: Device) -> None:
+        self._device: Device | None = device
+        # The meter does not answer a session that uses the id of an earlier one.
+        self._poll = _UNNUMBERED + _POLL + secrets.token_bytes(3) + bytes(4)
+
+    def _answer(self) -> bytes:
+        assert self._device
+        while self._device.read(_PACKET_BYTES, 1):
+            pass  # an answer that came too late is not of this second
+        if self._device.write(self._poll) < 0:
+            raise OSError
+        return bytes(self._device.read(_PACKET_BYTES, _ANSWER_WITHIN_MS))
 
 
 def find(papers: Papers) -> GM1356:
     """The one that is plugged in. UserError for none, several, or one that may not be opened."""
+    return GM1356(_plugged_in(), papers)
+
+
+def _plugged_in() -> Device:
     paths: list[Any] = [found["path"] for found in hid.enumerate(VENDOR, PRODUCT)]
     if len(paths) != 1:
         raise UserError(
@@ -75,7 +91,7 @@ def find(papers: Papers) -> GM1356:
             "GM1356: may not be opened; allow its USB device to your user by a udev rule for "
             f"{VENDOR:04x}:{PRODUCT:04x}, and close other programs that use it"
         ) from None
-    return GM1356(device, papers)
+    return device
 
 
 def decode(packet: bytes) -> float | None:

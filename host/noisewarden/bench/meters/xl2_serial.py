@@ -9,6 +9,7 @@ import re
 
 import serial
 
+from noisewarden import ports
 from noisewarden.bench.meters.protocol import Instrument, Papers, level
 from noisewarden.errors import UserError
 
@@ -24,28 +25,12 @@ class XL2:
 
     def __init__(self, port: str, papers: Papers) -> None:
         self._port = port
-        try:
-            self._serial = serial.Serial(
-                port,
-                _BAUD,
-                timeout=_ANSWER_WITHIN_S,
-                write_timeout=_ANSWER_WITHIN_S,
-                exclusive=True,
-            )
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{port}: cannot be opened ({error}); plug in the XL2 and choose COM Port on it"
-            ) from None
-        try:
-            self.instrument = self._identify(papers)
-            # A reset selects the meter function and ends profiles; a dt begins with MEAS:INIT.
-            for command in ("*RST", "INIT START", "MEAS:INIT"):
-                self._send(command)
-        except UserError:
-            self._serial.close()
-            raise
+        self._papers = papers
+        self._begin()
 
     def second(self) -> float | None:
+        if not self._serial.is_open:
+            self._begin()
         self._send("MEAS:INIT")
         answer = self._ask("MEAS:SLM:123:DT? LAEQ")
         if _OPTION_REQUIRED in answer:
@@ -64,13 +49,36 @@ class XL2:
             pass  # gone: nothing is left to unlock
         self._serial.close()
 
-    def _identify(self, papers: Papers) -> Instrument:
+    def _begin(self) -> None:
+        try:
+            self._serial = serial.Serial(
+                self._port,
+                _BAUD,
+                timeout=_ANSWER_WITHIN_S,
+                write_timeout=_ANSWER_WITHIN_S,
+                exclusive=True,
+            )
+        except (*ports.GONE, ValueError) as error:
+            raise UserError(
+                f"{self._port}: cannot be opened ({error}); plug in the XL2 and choose COM Port "
+                "on it"
+            ) from None
+        try:
+            self.instrument = self._identify()
+            # A reset selects the meter function and ends profiles; a dt begins with MEAS:INIT.
+            for command in ("*RST", "INIT START", "MEAS:INIT"):
+                self._send(command)
+        except UserError:
+            self._serial.close()
+            raise
+
+    def _identify(self) -> Instrument:
         match = _IDENTITY.search(self._ask("*IDN?"))
         if not match:
             raise UserError(
                 f"{self._port}: no XL2 answers; choose COM Port on its screen, or another port"
             )
-        return papers.instrument("NTi XL2", serial=match.group(1), weighting_known=True)
+        return self._papers.instrument("NTi XL2", serial=match.group(1), weighting_known=True)
 
     def _ask(self, command: str) -> str:
         """The answer, "" when there is none in time. What came late to an earlier question must
@@ -79,15 +87,16 @@ class XL2:
             self._serial.reset_input_buffer()
             self._send(command)
             line = self._serial.readline()
-        except OSError:
+        except ports.GONE:
             raise self._gone() from None
         return line.decode("ascii", "replace").strip() if line.endswith(b"\n") else ""
 
     def _send(self, command: str) -> None:
         try:
             self._serial.write(command.encode() + b"\n")
-        except OSError:
+        except ports.GONE:
             raise self._gone() from None
 
     def _gone(self) -> UserError:
+        self._serial.close()
         return UserError(f"{self._port}: the XL2 is gone; plug it in again and repeat the level")
