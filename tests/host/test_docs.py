@@ -49,6 +49,16 @@ def test_links_and_named_files_are_there(path):
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
+def test_what_a_technician_sees_is_what_a_message_says(path):
+    said = "".join(page(source) for source in (ROOT / "host" / "noisewarden").rglob("*.py"))
+    rows = page(path).partition("## 10.")[2].partition("|---")[2]
+    # Of what the box itself shows the flag is in backquotes.
+    seen = re.findall(r"^\| ([a-z][^|`]*?)(?: …)? \|", rows, re.MULTILINE)
+    assert len(seen) == 8
+    assert [words for words in seen if words not in said] == []
+
+
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 def test_every_command_that_is_shown_exists_and_none_is_missing(path):
     shown = set(re.findall(r"noisewarden ([a-z]+)", page(path)))
