@@ -370,6 +370,19 @@ def test_a_check_with_a_calibrator_in_json(bench) -> None:
     assert "the calibrator on the box's microphone" in said
 
 
+def test_a_calibrator_that_is_not_at_1_khz_puts_no_box_out_of_calibration(bench) -> None:
+    with bench(lambda level_db: level_db, offset_db=0, calibrated_until=UNTIL_S) as here:
+        # 114 dB at 250 Hz, where A takes 8.7 dB away.
+        here.box.sound.level_db, here.box.sound.c_minus_a_db = 105.3, 8.7
+        code, _, said = here.run(
+            *("--check", "--calibrator", "114", "--serial", "3412", "--class", "1"),
+            answers=[(r"Try again\? \[Y/n\]: $", lambda match: "n")],
+        )
+        assert code == 1 and "void_calibration" not in here.actions()
+    assert "level: LCeq − LAeq is +8.7 dB, where a tone of 1 kHz has 0" in said
+    assert said.rstrip().endswith("its calibration is as it was")
+
+
 @pytest.mark.parametrize(
     ("state", "why"),
     [
@@ -402,7 +415,7 @@ def test_a_box_out_of_calibration_is_not_checked(bench, zone, state, why) -> Non
         ((*TYPED, "--technician", " "), 2, "--technician: needed"),
         ((*TYPED, "--certificates", "/dev/null/x"), 1, "name another folder with --certificates"),
         (
-            ("--check", "--calibrator", "92", "--serial", "1", "--class", "2"),
+            ("--check", "--calibrator", "104", "--serial", "1", "--class", "2"),
             1,
             "not 94 or 114 dB",
         ),

@@ -36,10 +36,12 @@ def test_the_list_of_commands_ends_no_line_in_the_middle(capsys):
 
 
 def test_each_option_says_what_it_takes_and_what_it_is_for(command):
+    context = click.Context(command)
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help, option.name
-            taken = option.make_metavar(click.Context(command))
+            assert "None" not in "".join(option.get_help_record(context) or ()), option.name
+            taken = option.make_metavar(context)
             assert "RANGE" not in taken and taken not in ("FLOAT", "INTEGER", "PATH"), option.name
 
 

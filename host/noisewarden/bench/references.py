@@ -10,9 +10,13 @@ from typing import Protocol
 
 from noisewarden.bench import meters
 from noisewarden.bench.calibration import alignment, procedure
-from noisewarden.bench.calibration.procedure import Point, Reading, Take
+from noisewarden.bench.calibration.procedure import Point, Reading, Refused, Take
 from noisewarden.bench.meters.protocol import Instrument, Meter, Papers, Seconds
 from noisewarden.errors import UserError
+
+TONE_C_MINUS_A_DB = 0.5
+"""A and C part by more from 850 Hz down and from 1.2 kHz up (IEC 61672-1, annex E); at 250 Hz, the
+tone of many a calibrator, by 8.7 dB."""
 
 
 class Reference(Seconds, Protocol):
@@ -44,6 +48,19 @@ class Live:
 
     def finish(self, course: Iterable[Reading]) -> None:
         pass
+
+
+class Coupled(Live):
+    """A calibrator: what the box hears has to be its tone, and nothing beside it."""
+
+    def point(self, take: Take) -> Point:
+        point = super().point(take)
+        if abs(point.box_c_minus_a_db) > TONE_C_MINUS_A_DB:
+            raise Refused(
+                f"level: LCeq − LAeq is {point.box_c_minus_a_db:+.1f} dB, where a tone of 1 kHz "
+                "has 0; set the calibrator to 1 kHz, seat it tightly, and repeat the level"
+            )
+        return point
 
 
 class ReadOff(Live):

@@ -67,9 +67,9 @@ class Levels(click.ParamType):
 @click.option("--gm1356", "usb", is_flag=True, help="Reference: a Benetech GM1356 on USB.")
 @click.option(
     "--calibrator",
-    type=options.Number(),
+    type=options.Number(93, 115),
     metavar="DB",
-    help="Reference of a check: a calibrator, its level as certified, near 94 or 114.",
+    help="Reference of a check: a calibrator of 1 kHz, its level as certified, near 94 or 114.",
 )
 @click.option("--meter", **_TEXT, metavar="NAME", help="Its make and type, if it cannot tell.")
 @click.option("--serial", **_TEXT, metavar="NO", help="Its serial number, if it cannot tell.")
@@ -198,14 +198,10 @@ def command(
             reference: Reference = references.Logged(papers, meter, person.log_at(log))
         elif read_off:
             reference = references.ReadOff(typed.Typed(meter, papers), person.level)
+        elif calibrator is not None:
+            reference = references.Coupled(Calibrator(calibrator, papers))
         else:
-            live = (
-                xl2_serial.XL2(xl2, papers)
-                if xl2
-                else Calibrator(calibrator, papers)
-                if calibrator is not None
-                else gm1356.find(papers)
-            )
+            live = xl2_serial.XL2(xl2, papers) if xl2 else gm1356.find(papers)
             reference = references.Live(stack.enter_context(closing(live)))
         with _held(port or "") as sitting:
             if folder is None:
