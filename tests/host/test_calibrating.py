@@ -356,6 +356,29 @@ def test_a_check_is_good_a_warning_or_marks_the_box(bench, drift_db, code, word)
         assert shown == pytest.approx(drift_db, abs=0.05)
 
 
+def test_one_slip_puts_no_box_out_of_calibration(bench) -> None:
+    with bench(lambda level_db: level_db, offset_db=0, calibrated_until=UNTIL_S) as here:
+        here.box.sound.level_db = 71.0
+        typed = iter(["17.0", "71.0"])
+        shows = (r"meter shows[^\n]*: $", lambda match: next(typed))
+        code, out, said = here.run(*CHECKED, answers=[shows])
+        assert code == 0 and "good" in out
+        assert "void_calibration" not in here.actions()
+    assert "more than 1.5 dB apart, once more to be sure: a steady sound" in said
+
+
+def test_a_box_that_is_out_is_marked_when_a_second_minute_says_so(bench) -> None:
+    with bench(lambda level_db: level_db + 2, offset_db=0, calibrated_until=UNTIL_S) as here:
+        here.box.sound.level_db = 71.0
+        given_up = (r"to be sure: [^\n]*steady: $", interrupt)
+        code, _, said = here.run(*CHECKED, answers=[given_up])
+        assert code == 130 and "void_calibration" not in here.actions()
+        assert "stopped; its calibration is as it was" in said
+        code, out, said = here.run(*CHECKED)
+        assert code == 1 and "it is now marked out of calibration" in out
+        assert said.count("LAeq that the meter shows") == 2
+
+
 def test_a_check_with_a_calibrator_in_json(bench) -> None:
     with bench(lambda level_db: level_db, offset_db=0.2, calibrated_until=UNTIL_S) as here:
         here.box.sound.level_db, here.box.sound.c_minus_a_db = 93.97, 0

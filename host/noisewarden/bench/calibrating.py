@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from noisewarden.bench.calibration import procedure
+from noisewarden.bench.calibration import procedure, result
 from noisewarden.bench.calibration.procedure import Point, Progress, Refused, Take
+from noisewarden.bench.calibration.result import Check
 from noisewarden.bench.references import Reference
 from noisewarden.bench.sitting import Sitting
 from noisewarden.console import Vanished
@@ -96,3 +97,18 @@ def one(
         if point:
             person.done(point)
         return take, point
+
+
+def check(sitting: Sitting, reference: Reference, person: Person) -> Check:
+    """A minute of a calibrated box at whatever level there is. When it is out, that of a second
+    minute: a digit typed wrong or a loose coupler must not put a box out of service."""
+    found = _minute(sitting, reference, person, "check")
+    if found.verdict == "out":
+        more = f"more than {result.OUT_DB:g} dB apart, once more to be sure"
+        found = _minute(sitting, reference, person, more)
+    return found
+
+
+def _minute(sitting: Sitting, reference: Reference, person: Person, of: str) -> Check:
+    _, point = one(sitting, reference, None, person, of)
+    return result.check([point] if point else [])

@@ -153,8 +153,9 @@ def command(
             nothing is written into it. Ctrl-C at any time leaves it as it was.
 
     With --check a calibrated box is compared for one minute, on its pole say: up to 0.5 dB is
-    good, above that a warning; above 1.5 dB the box is marked out of calibration, says so to
-    the station and lights no lamp until it is calibrated, and this ends with 1.
+    good, above that a warning. Above 1.5 dB it is compared once more; if that says the same, the
+    box is marked out of calibration, says so to the station and lights no lamp until it is
+    calibrated, and this ends with 1.
 
     \b
     noisewarden calibrate --write-noise sounds
@@ -279,8 +280,7 @@ def _check(sitting: Sitting, reference: Reference, person: Person, as_json: bool
             f"its last day was {last_day}" if until_s else "it was never calibrated"
         )
         raise UserError(f"{sitting.box}: is out of calibration ({why}); calibrate it")
-    _, point = calibrating.one(sitting, reference, None, person, "check")
-    found = result.check([point] if point else [])
+    found = calibrating.check(sitting, reference, person)
     if found.verdict == "out":
         by = found.points[0].instrument.name
         reason = f"drift {found.drift_db:+.1f} dB against {by}"
