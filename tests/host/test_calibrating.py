@@ -161,6 +161,8 @@ def test_a_wrong_log_is_told_and_asked_again(bench, tmp_path) -> None:
         code, _, said = here.run(
             "--log",
             "other.csv",
+            "--meter",
+            "Sound Meter 1",
             *PAPERS,
             *WHO,
             "--levels",
@@ -428,6 +430,12 @@ def test_a_box_out_of_calibration_is_not_checked(bench, zone, state, why) -> Non
         (("--typed", "--gm1356"), 2, "name one reference"),
         (("--typed", "--class", "1", "--uncertainty", "0.3"), 2, "how good the reference is"),
         (("--typed", "--class", "1"), 2, "--meter, --serial, --certificate, --technician: needed"),
+        # A table of levels does not tell whose they are.
+        (
+            ("--log", "night.csv", "--class", "1", "--certificate", "C", *WHO),
+            2,
+            "--meter, --serial",
+        ),
         (("--calibrator", "94", "--class", "1"), 2, "--calibrator goes with --check"),
         (("--check", "--log", "x", "--class", "1"), 2, "not --log"),
         ((*TYPED, "--levels", "60,70"), 2, "name at least 3 over 15 dB"),

@@ -75,8 +75,8 @@ class ReadOff(Live):
 
 
 class Logged:
-    """`meter` names one whose log does not. `ask(problem)` gets the file that it wrote; `problem`
-    is what was wrong with the one before, "" at first."""
+    """`meter` is its make and type. `ask(problem)` gets the file that it wrote; `problem` is what
+    was wrong with the one before, "" at first."""
 
     weighting_known = False
 
@@ -102,6 +102,6 @@ class Logged:
                 log = meters.read_log(self._ask(problem))
                 levels_db = alignment.align(ours, log.course).levels_db
                 instrument = log.instrument(self._papers)
-                self._found = levels_db, replace(instrument, meter=self._meter or log.meter)
+                self._found = levels_db, replace(instrument, meter=self._meter)
             except UserError as error:
                 problem = str(error)

@@ -181,9 +181,9 @@ def command(
     if log and check:
         raise click.UsageError("--check needs a reference that tells at once, not --log")
     wanted = {"--port": port}
-    if read_off:
+    if read_off or log:
         wanted["--meter"] = meter
-    if not (log or xl2):
+    if not xl2:
         wanted["--serial"] = serial
     if not check:
         wanted |= {"--certificate": certificate, "--technician": technician}
