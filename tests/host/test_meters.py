@@ -97,7 +97,14 @@ def csv(*rows: str, header: str = "Time,LAeq") -> str:
         (csv("71.3\n20:00:00,71.2", "71.1\n20:00:01,71.4"), "several levels a second"),
         ("IP-900DL\n1-6-2026, 20:00:00, 71.2, dBC\n", "set the meter to A"),
         ("IP-900DL\n", "no levels in it"),
-        ("# Broadband LOG Results\n\tDate\tTime\tLCeq_dt\n", "no column LAeq"),
+        ("# Broadband LOG Results\n\tDate\tTime\tLCeq_dt\n", "no column LAeq_dt"),
+        # In a log that is the average since it began.
+        (
+            "# Broadband LOG Results\n\tDate\tTime\tLAeq\n"
+            "\t2026-06-01\t20:00:00\t65.2\n\t2026-06-01\t20:00:01\t65.0\n",
+            "no column LAeq_dt; set the XL2 to log LAeq_dt each second",
+        ),
+        ("# Broadband Results\n\tDate\tTime\tLCeq\n", "no column LAeq; set the XL2"),
     ],
 )
 def test_a_log_that_cannot_be_used_says_why_in_a_line(text, said, tmp_path):

@@ -1,7 +1,8 @@
 """Logs of an NTi XL2: `…_123_Log.txt` and `…_123_Rpt_Report.txt`, tables between tabs.
 
 Sections begin with `#`. In the results stand a row of names, one of units in brackets, and rows;
-"-.-" is no level. `LAeq_dt` is the level of the row's own interval; a report calls it `LAeq`.
+"-.-" is no level. `LAeq_dt` is the level of the row's own interval; a report calls it `LAeq`, which
+in a log is the average since it began.
 """
 
 import re
@@ -9,9 +10,8 @@ import re
 from noisewarden.bench.meters.protocol import Course, Log, level, local_seconds
 from noisewarden.errors import UserError
 
-_RESULTS = re.compile(r"#\s*Broadband (LOG )?Results", re.IGNORECASE)
+_RESULTS = re.compile(r"#\s*Broadband (?:LOG )?Results", re.IGNORECASE)
 _SERIAL = re.compile(r"S(?:No\.|erial Number:)\s*([\w-]+)")
-_LEVELS = ("LAeq_dt", "LAeq")
 
 
 def recognises(lines: list[str]) -> bool:
@@ -24,10 +24,10 @@ def read(lines: list[str]) -> Log:
     serial = _SERIAL.search("\n".join(lines[:begin]))
     rows = [[cell.strip() for cell in line.split("\t")] for line in _section(lines[begin + 1 :])]
     header = next((row for row in rows if "Date" in row and "Time" in row), [])
-    names = [name for name in _LEVELS if name in header]
-    if not names:
-        raise UserError("no column LAeq or LAeq_dt; set the XL2 to log LAeq each second")
-    date, time, column = header.index("Date"), header.index("Time"), header.index(names[0])
+    name = "LAeq_dt" if "LOG" in lines[begin].upper() else "LAeq"
+    if name not in header:
+        raise UserError(f"no column {name}; set the XL2 to log {name} each second")
+    date, time, column = header.index("Date"), header.index("Time"), header.index(name)
     found = []
     for row in rows:
         if len(row) > max(date, time, column):
