@@ -129,6 +129,15 @@ def test_of_several_weightings_a_log_has_a_is_read(header, tmp_path):
     assert log.weighting_known
 
 
+def test_a_quoted_decimal_comma_parts_no_cells(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(csv('"71,3",OK', '"71,2",OK', header='"Time","LAeq","Status","Note"'))
+    assert levels(meters.read_log(path)) == [71.3, 71.2]
+    path.write_text(csv('"' + "x" * 200_000, "71.2"))
+    with pytest.raises(UserError, match="no levels in it"):
+        meters.read_log(path)
+
+
 def test_a_report_by_the_minute_and_a_missing_file_are_refused(tmp_path):
     with pytest.raises(UserError, match="a level every 60 s"):
         meters.read_log(DATA / "xl2_minutes_123_Rpt_Report.txt")

@@ -45,7 +45,7 @@ class AtTheTerminal:
 @click.option(
     "--port",
     metavar="PORT",
-    help="Serial port of the box; found by the USB ids of the boards without.",
+    help="Serial port of the box; without it, found by the USB ids of the boards.",
 )
 @click.option(
     "--board",

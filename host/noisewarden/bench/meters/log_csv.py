@@ -5,6 +5,7 @@ names decide: those that speak of an equivalent level, else of a level; of these
 says A, else the first. A is believed, C or Z is refused, and else the weighting is not known.
 """
 
+import csv
 import re
 from typing import NamedTuple
 
@@ -65,7 +66,11 @@ def read(lines: list[str]) -> Log:
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    return [cell.strip(' "') for cell in line.split(separator)]
+    try:
+        (cells,) = csv.reader([line], delimiter=separator, skipinitialspace=True)
+    except (ValueError, csv.Error):  # an empty line, or a cell of more than 100 KB
+        return []
+    return [cell.strip() for cell in cells]
 
 
 def _header(lines: list[str]) -> _Header | None:

@@ -1,8 +1,8 @@
 """Logs of an NTi XL2: `…_123_Log.txt` and `…_123_Rpt_Report.txt`, tables between tabs.
 
 Sections begin with `#`. In the results stand a row of names, one of units in brackets, and rows;
-"-.-" is no level. `LAeq_dt` is the level of the row's own interval; a report calls it `LAeq`, which
-in a log is the average since it began.
+"-.-" is no level. `LAeq_dt` is the level of the row's own interval; a report calls it `LAeq`,
+which in a log is the average since it began.
 """
 
 import re
