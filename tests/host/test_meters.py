@@ -412,6 +412,11 @@ def test_an_xl2_that_is_plugged_in_again_goes_on(tmp_path):
     for said in ("plug it in again", "cannot be opened"):
         with pytest.raises(UserError, match=said):
             meter.second()
+    with xl2(identity=b"NTiAudio,XL2,A2A-00001-E0,FW4.71\r\n") as instrument:
+        port.symlink_to(instrument.port)
+        with pytest.raises(UserError, match="another XL2; plug in NTi XL2 A2A-00000-E0, whose"):
+            meter.second()
+    port.unlink()
     with xl2(b"65.2 dB, OK\r\n") as instrument:
         port.symlink_to(instrument.port)
         assert meter.second() == 65.2

@@ -30,7 +30,7 @@ class XL2:
 
     def second(self) -> float | None:
         if not self._serial.is_open:
-            self._begin()
+            self._begin_again()
         self._send("MEAS:INIT")
         answer = self._ask("MEAS:SLM:123:DT? LAEQ")
         if _OPTION_REQUIRED in answer:
@@ -71,6 +71,16 @@ class XL2:
         except UserError:
             self._serial.close()
             raise
+
+    def _begin_again(self) -> None:
+        instrument = self.instrument
+        self._begin()
+        if self.instrument != instrument:
+            self._serial.close()
+            self.instrument = instrument
+            raise UserError(
+                f"{self._port}: is another XL2; plug in {instrument.name}, whose papers these are"
+            )
 
     def _identify(self) -> Instrument:
         match = _IDENTITY.search(self._ask("*IDN?"))
