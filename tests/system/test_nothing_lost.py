@@ -174,8 +174,7 @@ def test_everything_in_any_order(town: Town) -> None:
 
 
 def test_in_the_end_store_and_journals_are_the_same(town: Town) -> None:
-    town.all_arrived()
-    town.power.close()
+    town.come_to_rest()
     town.all_arrived()
     assert town.count() == sum(map(len, town.journals().values()))
     assert town.incidents() == town.incidents_of_journals()

@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -51,6 +51,9 @@ TWO_HOURS = 120
 """Minutes, and so records."""
 QUOTA_BYTES = 16_384
 """Of a file: room for complaints, and for no records."""
+_ON_ITS_WAY_S = 10
+"""What left a box before its power went is in the store by then."""
+_RESTS_MOST = 5
 
 CONFIG = {
     "stages": {
@@ -339,6 +342,18 @@ class Town:
             unix_s = int(time.time()) if name == REAL[0] else None
             box = VirtualBox(state, tones(LOUD, QUIET), board=board, unix_s=unix_s)
             self.real[name] = self.power.enter_context(box)
+
+    def come_to_rest(self) -> None:
+        """Takes the power from the real boxes while the store has all that they have completed.
+        What one completes in the instant before waits for its next start."""
+        for _ in range(_RESTS_MOST):
+            self.all_arrived()
+            self.power.close()
+            with suppress(AssertionError):
+                until(lambda: not self.waiting(), lambda: "on its way", _ON_ITS_WAY_S)
+                return
+            self.switch_on()
+        raise AssertionError(f"{self.waiting()} records waited each time the power went")
 
     # What comes of it.
 
