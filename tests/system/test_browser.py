@@ -378,6 +378,7 @@ def test_the_keyboard_suffices(browser, station):
         page.keyboard.type(ADMIN)
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
+        expect(page.get_by_role("button", name="Log in")).to_be_enabled()
         page.keyboard.press("Enter")
         page.wait_for_selector("[data-log-out]")
         page.keyboard.press("Tab")
