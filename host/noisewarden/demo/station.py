@@ -16,6 +16,7 @@ ACCOUNT = "demo"
 _LOOPBACK = "127.0.0.1"
 _STARTS_WITHIN_S = 30
 _ANSWERS_WITHIN_S = 5
+_ENDS_WITHIN_S = 30
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ class DemoStation:
         self._stop = asyncio.Event()
         self._ready: Future[Running] = Future()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended = threading.Event()
         self._password = secrets.token_urlsafe()
 
     def __enter__(self) -> "DemoStation":
-        self._thread.start()
         try:
+            self._thread.start()
             running = self._ready.result(_STARTS_WITHIN_S)
             self._station = running.station
             self.url = running.url
@@ -63,8 +65,10 @@ class DemoStation:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._loop.close()
+        # A thread that Ctrl-C met at its very start cannot be joined, and it would make the folder
+        # anew that is removed after this.
+        if self._ended.wait(_ENDS_WITHIN_S):
+            self._loop.close()
 
     def register(self, box: str, secret: bytes, place: str, serial: str) -> None:
         self._station.register.add(
@@ -98,3 +102,5 @@ class DemoStation:
             if self._ready.done():
                 raise
             self._ready.set_exception(error)
+        finally:
+            self._ended.set()
