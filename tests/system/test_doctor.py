@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -458,17 +457,7 @@ def test_a_board_at_which_nothing_answers(
 def test_a_chip_that_is_held_in_its_boot_loader(doctor, monkeypatch) -> None:
     monkeypatch.setattr(examination, "ANSWER_WITHIN_S", 4.0)  # what the chip says is to be heard
     monkeypatch.setattr(tools, "SILENT_S", 2.0)
-    with Rom("esp32") as board:
-
-        def reset() -> None:
-            until(board._console.connected, lambda: "the port is not opened")
-            for _ in range(5):  # who opens a port throws away what it has
-                board.say(DEAF_LOG)
-                time.sleep(0.2)
-
-        thread = threading.Thread(target=reset)
-        thread.start()
+    with Rom("esp32", greeting=DEAF_LOG) as board:
         report = doctor(board.port, "--board", "esp32-devkitc")
-        thread.join()
     report.told("start", "warn", "waiting for download")
     report.told("chip", "fail", "held in its boot loader", "let go, and press EN")

@@ -19,6 +19,7 @@ from noisewarden.virtual.silicon import SILICON
 
 SECTOR_BYTES = 0x1000
 _POLL_S = 0.005
+_GREETING_S = 0.2
 
 PROGRAM_LOG = b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
 """What a chip prints at reset when it starts its program."""
@@ -69,6 +70,7 @@ class Rom:
     chip        one of SILICON; `mac` its address, `flash_mb` what is soldered to it
     stub        False: a stub that is loaded does not start
     silent      nothing answers, as over a cable that only charges
+    greeting    what the chip prints until the first command comes, as if reset by its port
     log         the chip does not answer but prints this, as if reset over and over
     bad_digest  the flash does not read back what was written
     pull_at     the cable is pulled when this part of an image, 0 to 1, has been written
@@ -86,6 +88,7 @@ class Rom:
         flash_mb: int = 4,
         stub: bool = True,
         silent: bool = False,
+        greeting: bytes = b"",
         log: bytes = b"",
         bad_digest: bool = False,
         pull_at: float | None = None,
@@ -103,6 +106,7 @@ class Rom:
         }
         self._stub = stub
         self._silent = silent
+        self._greeting = greeting
         self._log = log
         self._bad_digest = bad_digest
         self._pull_at = pull_at
@@ -123,7 +127,8 @@ class Rom:
         self._thread.join()
 
     def say(self, text: bytes) -> None:
-        """Puts on the line what is no reply: noise, or a crash."""
+        """Puts on the line what is no reply: noise, or a crash. For `on_command` alone: the
+        line belongs to the thread of the chip."""
         self._console.send(text)
 
     def pull(self) -> None:
@@ -136,6 +141,9 @@ class Rom:
             while not self._stop.is_set():
                 if self._log:
                     self._console.send(self._log)
+                elif self._greeting and not self.commands:
+                    self._console.send(self._greeting)
+                    self._stop.wait(_GREETING_S)
                 elif self._console.connected():
                     select.select([self._console.fd], [], [], _POLL_S)
                 received += self._console.receive()
