@@ -99,9 +99,7 @@ class Cases:
         found = self._incidents.get(incident)
         box = found["box"]
         names = self._people.names()
-        period = self._period(found)
-        calm_s = found["calmed_s"]
-        whole = period is None or (calm_s is not None and calm_s + AFTER_S <= period[1])
+        period, whole = self._period(found)
         with self._database.reading() as connection:
             zone_text = _zone(connection, box)
             rows = _rows(connection, found, period)
@@ -137,14 +135,17 @@ class Cases:
         name = f"incident-{incident}-{box}.zip"
         return Case(name, content, hashlib.sha256(content).hexdigest())
 
-    def _period(self, found: Incident) -> tuple[int, int] | None:
-        """What belongs to the case; None while nobody knows when the incident was."""
+    def _period(self, found: Incident) -> tuple[tuple[int, int] | None, bool]:
+        """What belongs to the case, None while nobody knows when the incident was; and whether
+        that reaches to where the incident had ended."""
         if found["opened_s"] is None:
-            return None
+            return None, True
         from_s = found["opened_s"] - BEFORE_S
         calm_s = found["calmed_s"]
-        to_s = int(self._now()) if calm_s is None else calm_s + AFTER_S
-        return from_s, max(min(to_s, from_s + MOST_S), from_s + 1)
+        end_s = None if calm_s is None else calm_s + AFTER_S
+        to_s = int(self._now()) if end_s is None else end_s
+        to_s = max(min(to_s, from_s + MOST_S), from_s + 1)
+        return (from_s, to_s), end_s is not None and end_s <= to_s
 
     def _box(self, box: str) -> dict[str, Any]:
         known = self._register.get(box)
