@@ -46,11 +46,12 @@ OLD = {
     SECRET: bytes(range(32)),
 }
 """What a box was provisioned with before."""
-ERASE_JOURNAL = """
+ERASE = """
 import machine, os
 machine.WDT(timeout=30 * 60 * 1000)
 for name in os.listdir("journal"):
     os.remove("journal/" + name)
+os.remove("secret.bin")
 """
 KEPT = {"calibration.json": b'{"kept": true}', "counter.bin": b"kept"}
 OLD_KEY = wire.Key(wire.derive(OLD[SECRET], "journal"))
@@ -232,8 +233,9 @@ def test_the_chain_goes_on_under_the_new_key(used: VirtualBox, tmp_path: Path) -
     assert [entry[3] for entry in chain[1:]] == [entry[2] for entry in chain[:-1]]
 
 
+@pytest.mark.parametrize("ran", [False, True], ids=["at once", "after it ran as new"])
 def test_a_box_that_was_erased_goes_on_behind_what_its_station_has(
-    used: VirtualBox, tmp_path: Path
+    used: VirtualBox, tmp_path: Path, ran: bool
 ) -> None:
     done(used, tmp_path)
     with Bench(used.port) as bench:
@@ -242,7 +244,12 @@ def test_a_box_that_was_erased_goes_on_behind_what_its_station_has(
         store, register = Store(database), Register(database)
         before = [(entry, entry[0] - 1) for entry in entries(tmp_path)]
         store.intake("bagu-east-01", before)
-        TOOLS["mpremote"](used.port).run(ERASE_JOURNAL)  # and no app writes another
+        tool = TOOLS["mpremote"](used.port)
+        tool.run(ERASE)  # and no app writes another journal
+        if ran:
+            tool.restart()
+            with Bench(used.port) as bench:
+                bench.next("reading")
         done(used, tmp_path)
         with Bench(used.port) as bench:
             bench.next("reading")

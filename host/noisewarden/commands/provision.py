@@ -131,6 +131,8 @@ def command(
     A box that is provisioned again gets a new secret: who has the old one has nothing any more.
     Its calibration, its other settings and its journal stay. Records from before stand under the
     old key, which this station keeps. Another station cannot verify them: collect them first.
+    Where a new box takes the place of another, what it wrote before it had a secret goes: the
+    station has other records of the same numbers.
 
     With the station on this computer, say where its data is:
 
