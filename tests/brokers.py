@@ -164,8 +164,15 @@ class Mosquitto(Running):
         until(lambda: all(map(_listens, self._ports)), "mosquitto does not start")
 
     def stop(self) -> None:
+        until(self._ends, "mosquitto does not end")
+
+    def _ends(self) -> bool:
+        # Again and again: what comes between its listening and its loop is lost, for it sets its
+        # `run` after its handlers (mosquitto.c).
         self.process.terminate()
-        self.process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.5)
+        return self.process.poll() is not None
 
     def revoke(self, box: str) -> None:
         super().revoke(box)
