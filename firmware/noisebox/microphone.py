@@ -28,17 +28,22 @@ class Microphone:
         self._whole = memoryview(block)
 
     async def run(self):
-        """Runs until the stream ends (a virtual box at the end of its recording)."""
+        """Runs until the stream ends, with an EOFError: a recording does, the chip never."""
+        try:
+            await self._run()
+        except EOFError:
+            pass
+
+    async def _run(self):
         reader, block, whole = self._reader, self._block, self._whole
         before_us = time.ticks_us()
         while True:
-            # A read returns what is there, which is often less than a block.
+            # A read returns what is there: often less than a block, and 0 bytes at the start and
+            # after a block that took the last ones, which the driver has not noticed before
+            # (`dma_buffer_status` in esp32/machine_i2s.c).
             have = await reader.readinto(whole)
-            while 0 < have < len(block):
-                more = await reader.readinto(whole[have:])
-                have = have + more if more else 0
-            if not have:
-                return
+            while have < len(block):
+                have += await reader.readinto(whole[have:])
             now_us = time.ticks_us()
             lost = self._losses.block(time.ticks_diff(now_us, before_us), BLOCK_FRAMES)
             before_us = now_us

@@ -42,10 +42,7 @@ async def listen():
     block = bytearray(3840)
     frames = second = 0
     while True:
-        got = await stream.readinto(block)
-        if not got:
-            break
-        frames += got // 8
+        frames += await stream.readinto(block) // 8
         if frames // 48000 > second:
             second += 1
             print('{"second": %d, "cause": %d}' % (second, machine.reset_cause()))

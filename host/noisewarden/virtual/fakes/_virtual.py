@@ -62,12 +62,18 @@ class Arrivals:
     def __init__(self, sound):
         self._sound = sound
         self._ended = False
+        self._emptied = False
         self._start_us = clock.now_us()
         self._taken = 0
 
+    def ready_us(self):
+        """When a poll tells of frames: at once until a read has come short, as the chip's driver
+        has it (`dma_buffer_status` in esp32/machine_i2s.c). So there may be none."""
+        return self.due_us() if self._emptied else clock.now_us()
+
     def due_us(self, frames=1):
-        """When the next `frames` will be there. After the end of the sound a read gives 0 frames,
-        at the same pace."""
+        """When the next `frames` will be there. After the end of the sound there is nothing to
+        read, at the same pace."""
         if self._ended:
             return clock.now_us() + _DMA_FRAMES * 1_000_000 // _RATE_HZ
         buffers = (self._taken + frames + _DMA_FRAMES - 1) // _DMA_FRAMES
@@ -75,7 +81,10 @@ class Arrivals:
         return max(due, clock.now_us())
 
     def readinto(self, buf, waits):
-        """Bytes read: all, for one that `waits`, else what is there."""
+        """Bytes read: all, for one that `waits`, else what is there; after the end of the sound 0,
+        or EOFError, since for one that polls 0 is no end."""
+        if self._ended and not waits:
+            raise EOFError
         wanted = len(buf) // _FRAME_BYTES
         if waits:
             clock.move_to(self.due_us(wanted))
@@ -84,6 +93,7 @@ class Arrivals:
             wanted = min(wanted, passed // _DMA_FRAMES * _DMA_FRAMES - self._taken)
         got = self._sound.readinto(buf, wanted * _FRAME_BYTES)
         self._taken += got // _FRAME_BYTES
+        self._emptied = got < len(buf)
         if got < wanted * _FRAME_BYTES:
             self._ended = True
             clock.end_soon()
@@ -127,7 +137,7 @@ class Poll:
                 return ready
         now = clock.now_us()
         arrivals = self._microphone.arrivals if self._microphone else None
-        arrival = arrivals.due_us() if arrivals else None
+        arrival = arrivals.ready_us() if arrivals else None
         if arrival is not None and (ms < 0 or arrival <= now + ms * 1000):
             clock.move_to(arrival)
             return self._ready
