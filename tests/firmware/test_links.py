@@ -19,7 +19,8 @@ class Wire:
         self.heard = []
         self.lines = []
         self._typed = iter(b"")
-        self.journal = Journal(Files(FlashDisk(64), fresh=True), "journal", KEY, **ring)
+        self.disk = FlashDisk(64)
+        self.journal = Journal(Files(self.disk, fresh=True), "journal", KEY, **ring)
         clock = Clock(lambda: self.now_ms, lambda late, early: late - early)
         self.link = SerialLink("east", self, self.lines.append, self.journal, clock, self._answer)
         self.record(records)
@@ -178,6 +179,22 @@ def test_a_range_that_the_ring_gave_up_is_told_by_after():
     sent = wired.send()
     assert (sent[0]["seq"], sent[0]["after"]) == (oldest, 2)
     assert (sent[1]["seq"], sent[1]["after"]) == (oldest + 1, oldest)
+
+
+def test_a_record_whose_header_rotted_does_not_stop_those_behind_it():
+    for at, bits in ((1, 7), (20, 3)):  # its kind becomes 0, the quality of its time 3
+        wired = Wire(3)
+        files, path = Files(wired.disk), "journal/00000001"
+        with files.open(path, "rb") as file:
+            content = bytearray(file.read())
+        size = (len(content) - wire.MAC_BYTES) // 3
+        content[wire.MAC_BYTES + size + at] ^= bits
+        with files.open(path, "wb") as file:
+            file.write(content)
+        wired.ack(0)
+        assert [(record["seq"], record["after"]) for record in wired.send()] == [(1, 0), (3, 1)]
+        wired.ack(3)
+        assert wired.send() == []
 
 
 def test_only_what_is_young_and_of_this_start_is_live():
