@@ -197,17 +197,21 @@ class Client:
         """Takes packets until the connection ends: raises OSError, EOFError, TimeoutError, or
         MqttError."""
         while True:
-            header, body = await asyncio.wait_for_ms(self._receive(), SILENCE_MS)
-            kind = header & 0xF0
-            if kind == _PUBLISH:
-                await self._take(header, body)
-            elif kind == _PUBACK and len(body) == 2:
-                self._on_puback(int.from_bytes(body, "big"))
-            elif kind == _SUBACK and len(body) > 2:
-                if 0x80 in body[2:]:
-                    raise MqttError("subscription refused")
-            elif kind != _PINGRESP:
-                raise MqttError("unexpected packet {:02x}".format(header))
+            # With its confirmation: the socket of a peer that reads no more has no room for it.
+            await asyncio.wait_for_ms(self._hear(), SILENCE_MS)
+
+    async def _hear(self):
+        header, body = await self._receive()
+        kind = header & 0xF0
+        if kind == _PUBLISH:
+            await self._take(header, body)
+        elif kind == _PUBACK and len(body) == 2:
+            self._on_puback(int.from_bytes(body, "big"))
+        elif kind == _SUBACK and len(body) > 2:
+            if 0x80 in body[2:]:
+                raise MqttError("subscription refused")
+        elif kind != _PINGRESP:
+            raise MqttError("unexpected packet {:02x}".format(header))
 
     async def _take(self, header, body):
         qos = header >> 1 & 3

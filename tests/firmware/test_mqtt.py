@@ -173,6 +173,13 @@ def test_silence_ends_it():
     assert SILENCE_MS > 1000 * KEEP_ALIVE_S
 
 
+def test_a_peer_that_speaks_and_reads_no_more_is_silent_too():
+    heard = Heard(publication(b"b", b"", 1, b"\x12\x34"))
+    heard.stream.drain = lambda: asyncio.sleep(1_000_000)
+    assert isinstance(heard.listen(), asyncio.TimeoutError)
+    assert heard.messages == [("b", b"")]
+
+
 def test_two_writers_do_not_mix():
     heard = Heard()
 
