@@ -47,6 +47,9 @@ async def keep(name, start, on_fault):
         except Exception as error:
             if time.ticks_diff(time.ticks_ms(), began_ms) > _RESTART_MS[-1]:
                 failures = 0
-            on_fault(name, error)
+            try:
+                on_fault(name, error)
+            except Exception:
+                pass  # the heap is too full to tell it, too; the task goes on all the same
         await asyncio.sleep_ms(_RESTART_MS[min(failures, len(_RESTART_MS) - 1)])
         failures += 1

@@ -67,6 +67,22 @@ def test_a_task_that_ends_is_not_started_again():
     assert time.pauses == []
 
 
+def test_a_failure_that_cannot_be_told_ends_no_task():
+    time = faked()
+    lives = [0, 1]
+
+    async def task():
+        if lives.pop():
+            raise OSError(5)
+        return "ended"
+
+    def on_fault(name, error):
+        raise MemoryError
+
+    assert asyncio.run(keep("wifi", task, on_fault)) == "ended"
+    assert time.pauses == [1000]
+
+
 def test_an_interrupt_and_a_cancellation_pass_through():
     faked()
     told = []
