@@ -9,7 +9,7 @@ from micropython import const
 
 from noisebox import __version__, flags, hal, safemode, wire
 from noisebox.box import Box
-from noisebox.clock import EARLIEST_UNIX_S, KEPT, Clock
+from noisebox.clock import KEPT, Clock
 from noisebox.display import Display
 from noisebox.health import WATCHDOG_MS, Heartbeats, keep
 from noisebox.journal import Journal
@@ -53,8 +53,11 @@ class App:
         self._matrix = hal.Matrix(pins["matrix"], len(display.buffer) // 3)
         self._meter = Meter(board["microphone"], 0.0)
         self._clock = Clock(time.ticks_ms, time.ticks_diff)
-        if hal.rtc_unix() >= EARLIEST_UNIX_S:
+        try:
             self._clock.set(hal.rtc_unix(), quality=KEPT)
+        except ValueError:
+            # Nobody set it, or a brown-out left garbage, in whose time no certificate is valid.
+            hal.set_rtc(hal.EPOCH_2000)
         # Without one it was never provisioned: its chain proves order, but not who wrote.
         secret = setup.secret or bytes(wire.SECRET_BYTES)
         self._journal = Journal(setup.files, JOURNAL, wire.Key(wire.derive(secret, "journal")))

@@ -10,7 +10,7 @@ KEPT = const(1)
 """Brought over a reset, not confirmed since."""
 SET = const(2)
 
-EARLIEST_UNIX_S = const(1704067200)
+_EARLIEST_UNIX_S = const(1704067200)
 """2024-01-01, before this firmware: a time before it is a mistake."""
 _LATEST_UNIX_S = const(4102444799)
 """The last second of 2099, as far as `zone` reaches."""
@@ -56,7 +56,7 @@ class Clock:
         Returns by how many seconds the clock jumped, negative for back, None when it had no time.
         ValueError for what is no whole number, or a time before 2024 or after 2099.
         """
-        if not isinstance(unix_s, int) or not EARLIEST_UNIX_S <= unix_s <= _LATEST_UNIX_S:
+        if not isinstance(unix_s, int) or not _EARLIEST_UNIX_S <= unix_s <= _LATEST_UNIX_S:
             raise ValueError("{!r} is not a time in seconds, 2024 to 2099".format(unix_s))
         before = self.unix()
         self._boot_unix_ms = 1000 * unix_s + unix_ms - self.uptime_ms()

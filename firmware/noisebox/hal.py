@@ -18,7 +18,7 @@ _RESET_STATE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038, "esp32c3":
 """RTC_CNTL_RESET_STATE_REG in each chip's reference manual; the low 6 bits are the cause."""
 _BROWN_OUT = const(15)
 
-_EPOCH_2000 = const(946684800)
+EPOCH_2000 = const(946684800)
 
 
 class Switch:
@@ -127,12 +127,12 @@ def rtc_memory(data=None):
 
 def rtc_unix():
     """Seconds since 1970 that the chip's clock shows; near 2000 when nobody ever set it."""
-    return time.time() + (_EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
+    return time.time() + (EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
 
 
 def set_rtc(unix_s):
     """Sets the chip's clock, which goes on over watchdog and panic resets."""
-    shift = _EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0
+    shift = EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0
     year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - shift)[:7]
     machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 

@@ -5,9 +5,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from noisewarden.virtual.fast import run_fast
 from noisewarden.virtual.supervisor import VirtualBox
 from system.boxes import RESTED_MAIN, Bench, Log, install, processes, stored, tones
 
@@ -253,6 +255,15 @@ def test_a_bad_config_file_gives_way_to_the_last_good_one_and_to_the_defaults(
             faults = [record["text"] for record in bench.records("fault")]
             assert faults[-2].startswith("config.json: not valid JSON")
             assert faults[-1].endswith("last good copy holds" if last else "the defaults hold")
+
+
+def test_garbage_in_the_chips_clock_is_no_time(tmp_path: Path) -> None:
+    install(tmp_path, "from noisebox import hal, start\nstart.main()\nprint(hal.rtc_unix())\n")
+    after_2099_s, start_of_2000_s = 4_200_000_000, 946_684_800
+    lines = list(run_fast(tmp_path / "flash", islice(tones((1, 60)), 4), unix_s=after_2099_s))
+    state = next(json.loads(line) for line in lines if '/state"' in line)
+    assert (state["time"], state["clock"]) == (None, 0)
+    assert 0 <= int(lines[-1]) - start_of_2000_s < 10
 
 
 def test_three_crashes_bring_the_safe_mode_and_a_technician_ends_it(tmp_path: Path) -> None:
