@@ -7,6 +7,7 @@ tells nothing that is no longer true: what it acknowledged is still on the stati
 """
 
 import json
+from errno import ENOENT
 
 from micropython import const
 
@@ -124,12 +125,13 @@ class Orders:
     # The counter belongs to its key: with a new secret it starts again.
 
     def _read(self):
-        """The last counter, 0 before the first under this key, None when it is damaged."""
+        """The last counter, 0 before the first under this key, None when it cannot be read."""
         try:
             with self._files.open(_COUNTER, "rb") as file:
                 data = file.read(_COUNTER_BYTES + _KEY_BYTES + 1)
-        except OSError:
-            return 0
+        except OSError as error:
+            # Only what was never written is a beginning: all that was ever sent would count again.
+            return 0 if error.errno == ENOENT else None
         if len(data) != _COUNTER_BYTES + _KEY_BYTES:
             return None
         if data[_COUNTER_BYTES:] != self._key_mark():

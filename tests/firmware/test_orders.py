@@ -143,6 +143,21 @@ def test_a_damaged_counter_refuses_all():
     assert "provision the box again" in Box(box.disk).refusal(counter=1 << 40)
 
 
+def test_a_counter_that_cannot_be_read_is_not_0():
+    box = Box()
+    assert box.refusal(counter=5) is None
+    files = Files(box.disk)
+
+    def fails(path, mode):
+        raise OSError(5)
+
+    files.open, opened = fails, files.open
+    started = Orders(files, "east", KEY)
+    files.open = opened  # once, and only as it starts
+    replayed = sealed("command", {"id": "a", "counter": 5, "action": "set_time"})
+    assert "provision the box again" in started.command(replayed, NOW_S)[1]
+
+
 def test_a_counter_that_cannot_be_written_stops_the_command():
     box = Box()
     box.disk.fail_at, box.disk.fail_count = box.disk.operations, 1000
