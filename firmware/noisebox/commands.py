@@ -82,7 +82,7 @@ class Commands:
             detail = self._act(command)
         except Refused as error:
             return {"id": identity, "outcome": "refused", "detail": str(error)}
-        except MemoryError:
+        except (MemoryError, RuntimeError):  # RuntimeError: brackets nested too deep to be told
             return {"id": identity, "outcome": "refused", "detail": "too little memory"}
         return {"id": identity, "outcome": "done", "detail": detail or ""}
 

@@ -54,10 +54,11 @@ class Service:
     def obey(self, command, by="usb", refusal=None):
         result = self._commands.run(command, refusal)
         if result:
+            action = command.get("action")
             self._box.record(
                 "command",
                 id=str(result["id"]),
-                action=str(command.get("action")),
+                action=action if isinstance(action, str) else "",
                 by=by,
                 outcome=result["outcome"] + (": " + result["detail"] if result["detail"] else ""),
             )

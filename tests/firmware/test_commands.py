@@ -1,3 +1,5 @@
+import json
+
 import check
 from noisebox.commands import Commands, Refused
 
@@ -57,6 +59,12 @@ def test_a_command_that_finds_no_memory_is_refused():
 
     result = Commands(Full(), Full()).run({"id": "a", "action": "self_test"})
     assert (result["outcome"], result["detail"]) == ("refused", "too little memory")
+
+
+def test_a_command_that_is_nested_too_deep_is_refused():
+    deep = json.loads("[" * 2000 + "]" * 2000)
+    _, results = run({"id": "a", "action": deep})
+    assert (results[0]["outcome"], results[0]["detail"]) == ("refused", "too little memory")
 
 
 def test_a_detail_is_passed_on():

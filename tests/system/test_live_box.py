@@ -133,6 +133,7 @@ def test_a_config_is_taken_at_once_and_kept(street: Running) -> None:
         ('{"display": {"mode": "loud"}}', "display.mode: "),
         ("{1: 2}", "a key is no text"),
         ("[]", "must be an object"),
+        ('{"schedule": ' + "[" * 1900 + "]" * 1900 + "}", "too little memory"),
     ],
 )
 def test_a_bad_config_is_refused_and_changes_nothing(
