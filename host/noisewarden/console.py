@@ -15,6 +15,10 @@ BAUD = 115_200
 ANSWER_WITHIN_S = 10.0
 """A box says something each second, and is back within so long from a reset."""
 _WRITE_TIMEOUT_S = 5.0
+_PIECE_BYTES = 160
+_PIECE_S = 0.3
+"""A chip keeps 259 bytes of its UART and drops the rest without a word (esp32/mphalport.c). A box
+takes them one by one, and none at all while its flash is written, for up to 240 ms."""
 _LOOK_AGAIN_S = 0.2
 _SHOWN_CHARS = 60
 
@@ -52,7 +56,11 @@ class Console:
         self._serial.close()
 
     def send(self, box: str, name: str, payload: dict[str, Any]) -> None:
-        self._write(wire.line(wire.topic(box, name), payload).encode() + b"\n")
+        line = wire.line(wire.topic(box, name), payload).encode() + b"\n"
+        for at in range(0, len(line), _PIECE_BYTES):
+            if at:
+                time.sleep(_PIECE_S)
+            self._write(line[at : at + _PIECE_BYTES])
 
     def press_enter(self) -> None:
         """A running app takes no notice of it; a prompt answers with another prompt."""
