@@ -2,7 +2,7 @@ import asyncio
 
 import check
 from flashdisk import Files, FlashDisk
-from noisebox import evidence, wire
+from noisebox import evidence, links, wire
 from noisebox.clock import Clock
 from noisebox.journal import Journal
 from noisebox.links import RECORDS_AN_ACK, SerialLink
@@ -144,6 +144,28 @@ def test_an_ack_allows_so_many_records_and_no_more():
     assert wired.send() == []
     wired.ack(RECORDS_AN_ACK)
     assert [record["seq"] for record in wired.send()] == list(range(17, 33))
+
+
+def test_a_slow_console_leaves_the_microphone_as_long_as_it_takes():
+    wired = Wire(3)
+    wired.ack(0)
+    pauses = []
+
+    class Pauses:
+        async def sleep_ms(self, ms):
+            pauses.append(ms)
+            wired.now_ms += ms
+
+    def write(line):
+        wired.now_ms += 50
+
+    wired.link._write = write
+    links.asyncio = Pauses()
+    try:
+        asyncio.run(wired.link.send_records())
+    finally:
+        links.asyncio = asyncio
+    assert len(pauses) == 4 and min(pauses) >= 50
 
 
 def test_records_come_as_the_journal_holds_them():
