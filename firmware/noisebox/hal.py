@@ -16,7 +16,7 @@ collection and a line on the console fit in, a flash flush does not (DESIGN 4.1)
 
 _RESET_STATE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038, "esp32c3": 0x60008038}
 """RTC_CNTL_RESET_STATE_REG in each chip's reference manual; the low 6 bits are the cause."""
-_BROWN_OUT = const(15)
+_POWER_ON = const(1)
 
 EPOCH_2000 = const(946684800)
 
@@ -92,8 +92,9 @@ def reset_cause(chip, asked):
     """Why the chip started: power, brownout, watchdog, panic, asked, soft or sleep.
 
     MicroPython reports a brown-out as power-on and a panic as the reset of `machine.reset()`
-    (ports/esp32 modmachine.c). The first is told by the chip's register, the second by `asked`:
-    whether the firmware noted that it wanted the reset.
+    (ports/esp32 modmachine.c). The first is told by the chip's register, where it is no power-on:
+    IDF resets by software then (power_supply/brownout.c). The second is told by `asked`: whether
+    the firmware noted that it wanted the reset.
     """
     cause = machine.reset_cause()
     if cause == machine.SOFT_RESET:
@@ -105,7 +106,7 @@ def reset_cause(chip, asked):
     if cause == machine.HARD_RESET:
         return "asked" if asked else "panic"
     register = _RESET_STATE_REGISTERS.get(chip)
-    if register and machine.mem32[register] & 63 == _BROWN_OUT:
+    if cause == machine.PWRON_RESET and register and machine.mem32[register] & 63 != _POWER_ON:
         return "brownout"
     return "power"
 
