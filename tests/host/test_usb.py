@@ -1,10 +1,13 @@
 """A cable at which another box is, all of a sudden; the port itself is in tests/system."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from host.fakebox import BOX, journal
 from host.station_parts import OTHER, payloads, reading, station
 from noisewarden.station.usb import SILENT_AFTER_S, UsbBox
+
+PATIENCE_S = 20
 
 
 def test_another_box_on_the_cable_is_heard_and_gets_no_word_that_was_for_the_one_before(tmp_path):
@@ -24,3 +27,26 @@ def test_another_box_on_the_cable_is_heard_and_gets_no_word_that_was_for_the_one
 
     with station(tmp_path) as parts:
         asyncio.run(work(parts))
+
+
+def test_however_many_cables_there_are_they_hold_up_nothing_else(tmp_path):
+    """The loop's own threads are few: six on a laptop of two cores."""
+
+    async def work(parts):
+        with ThreadPoolExecutor(1) as threads:
+            asyncio.get_running_loop().set_default_executor(threads)
+            cables = [
+                asyncio.create_task(UsbBox(f"{tmp_path}/{n}", parts.intake, parts.ways).run())
+                for n in range(2)
+            ]
+            await asyncio.sleep(0.1)  # they have begun
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    return await asyncio.to_thread(parts.register.all)
+            finally:
+                for cable in cables:
+                    cable.cancel()
+                await asyncio.gather(*cables, return_exceptions=True)
+
+    with station(tmp_path) as parts:
+        assert len(asyncio.run(work(parts))) == 2

@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -55,12 +56,14 @@ class UsbBox:
 
     async def run(self) -> None:
         """Until cancelled; the port is free then."""
-        port = asyncio.ensure_future(asyncio.to_thread(self._keep_open))
-        try:
-            await asyncio.shield(port)
-        finally:
-            self._stop.set()
-            await port
+        # Not one of the loop's threads: they are few, and the database is asked in them.
+        with ThreadPoolExecutor(1, "usb") as thread:
+            port = self._loop.run_in_executor(thread, self._keep_open)
+            try:
+                await asyncio.shield(port)
+            finally:
+                self._stop.set()
+                await port
 
     # As a way to the box, in the loop.
 
