@@ -2,15 +2,19 @@
 
 import multiprocessing
 import random
-from concurrent.futures import ProcessPoolExecutor
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 import pytest
 import sqlalchemy as sql
-from host.fakebox import KEY, journal
+from host.fakebox import KEY, Journal, journal
+from host.station_parts import add_stage
+from host.station_parts import arrivals as told_of
 from noisewarden.database import Database
 from noisewarden.errors import UserError
-from noisewarden.schema import boxes
+from noisewarden.schema import boxes, incidents
+from noisewarden.station.incidents import Incidents
 from noisewarden.store import Batch, Store
 
 pytest_plugins = ["postgres"]
@@ -18,6 +22,7 @@ pytest_plugins = ["postgres"]
 PROCESSES = 4
 BOXES = tuple(f"box-{number}" for number in range(5))
 MINUTES = 60
+PATIENCE_S = 60
 
 
 def arrivals():
@@ -104,3 +109,46 @@ def test_a_database_that_does_not_exist_is_told_in_one_line(postgresql):
     with pytest.raises(UserError, match="create it, or correct its URL") as refusal:
         Database(postgresql.url("nowhere"))
     assert "\n" not in str(refusal.value) and "nowhere" in str(refusal.value)
+
+
+def waits_for_a_lock(postgresql, url):
+    """Whether somebody there waits until another has done."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+        f"AND datname = '{url.database}'"
+    )
+    with sql.create_engine(postgresql.url("postgres")).connect() as connection:
+        return bool(connection.scalar(sql.text(query)))
+
+
+def until_locked(postgresql, url):
+    deadline = time.monotonic() + PATIENCE_S
+    while not waits_for_a_lock(postgresql, url):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_who_closes_an_incident_in_the_moment_it_is_loud_again_is_called_again(
+    postgresql, postgresql_url
+):
+    now_s, told = int(time.time()), []
+    with Database(postgresql_url) as database:
+        store = Store(database)
+        found = Incidents(database, lambda event, data: told.append(data))
+        made = Journal()
+        for stage, at_s in ((1, 10), (0, 20), (1, 30)):
+            add_stage(made, stage, at_s=at_s, unix_s=now_s - 40 + at_s)
+        store.intake("a", told_of(made[:2]), KEY)
+        found.advance("a")
+        [incident] = found.list()
+        store.intake("a", told_of(made[2:]), KEY)
+        c = incidents.c
+        with ThreadPoolExecutor(1) as thread:
+            with database.transaction() as connection:
+                closed = {"closed_s": now_s, "closed_by": 7, "outcome": "calm again"}
+                connection.execute(sql.update(incidents).where(c.box == "a").values(closed))
+                advanced = thread.submit(found.advance, "a", 2)
+                until_locked(postgresql, postgresql_url)
+            advanced.result()
+        assert [each["alarm"] for each in told] == [True, True]
+        assert found.get(incident["id"])["closed_s"] is None

@@ -37,6 +37,7 @@ def settle(
         .where(incidents.c.box == box)
         .order_by(incidents.c.opened_seq.desc())
         .limit(_UNSETTLED_MOST)
+        .with_for_update()  # somebody may be closing one
     )
     known = {row.opened_seq: dict(row._mapping) for row in connection.execute(newest)}
     unsettled = [
