@@ -313,6 +313,17 @@ def test_an_account_from_invitation_to_its_end(station, visitors):
         assert visitor.log_in("New").json()["code"] == "wrong-password"
 
 
+def test_a_change_of_an_account_is_made_as_a_whole_or_not_at_all(station, visitors):
+    before = station.audit.entries()
+    everybody = station.people.everybody()
+    [chief] = [person for person in everybody if person.role == "administrator"]
+    answer = visitors["administrator"].patch(
+        f"{API}/people/{chief.id}", json={"role": "administrator", "disabled": True}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "last-administrator")
+    assert station.audit.entries() == before
+
+
 def test_a_machine_reads_with_its_token_and_administers_nothing(station, visitors):
     admin = visitors["administrator"]
     machine = admin.post(f"{API}/people", json={"name": "grafana", "role": "viewer"}).json()

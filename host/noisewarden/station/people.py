@@ -154,14 +154,39 @@ class People:
             return _person(connection, person)
 
     def set_role(self, by: By, person: int, role: str) -> Person:
-        return self._change(by, person, "role", role, role=_checked_role(role))
+        return self.change(by, person, role=role)
 
     def disable(self, by: By, person: int) -> Person:
         """Shuts an account and ends all that stands for it; the name stays with what it did."""
-        return self._change(by, person, "disable", disabled_s=int(self._now()))
+        return self.change(by, person, disabled=True)
 
     def enable(self, by: By, person: int) -> Person:
-        return self._change(by, person, "enable", disabled_s=None)
+        return self.change(by, person, disabled=False)
+
+    def change(
+        self, by: By, person: int, *, role: str | None = None, disabled: bool | None = None
+    ) -> Person:
+        """Both at once or neither; what is None stays as it is."""
+        values: dict[str, Any] = {}
+        noted = []
+        if role is not None:
+            values["role"] = _checked_role(role)
+            noted.append(("role", role))
+        if disabled is not None:
+            values["disabled_s"] = int(self._now()) if disabled else None
+            noted.append(("disable" if disabled else "enable", ""))
+        with self._transaction() as connection:
+            before = _person(connection, person)
+            if values:
+                connection.execute(
+                    sql.update(people).where(people.c.id == person).values(**values)
+                )
+                self._keep_an_administrator(connection)
+            if disabled:
+                self.sessions.end_all(connection, person)
+            for action, detail in noted:
+                self._audit.note(by, action, before.name, detail, connection)
+            return _person(connection, person)
 
     def change_password(self, by: By, person: int, old: str, new: str) -> None:
         """All sessions of the person end, this one too, and a link that would change it again."""
@@ -234,16 +259,6 @@ class People:
         for other in connection.scalars(sql.select(people.c.name)):
             if other.casefold() == name.casefold():
                 raise Refused("name-taken", f"{name}: somebody has this name; choose another")
-
-    def _change(self, by: By, person: int, action: str, detail: str = "", **values: Any) -> Person:
-        with self._transaction() as connection:
-            before = _person(connection, person)
-            connection.execute(sql.update(people).where(people.c.id == person).values(**values))
-            self._keep_an_administrator(connection)
-            if action == "disable":
-                self.sessions.end_all(connection, person)
-            self._audit.note(by, action, before.name, detail, connection)
-            return _person(connection, person)
 
     def _keep_an_administrator(self, connection: sql.Connection) -> None:
         """After a change: the transaction is undone when nobody could administer any more."""

@@ -107,12 +107,8 @@ def change(
     request: Request, station: TheStation, found: Administrator, person: Number, given: Change
 ) -> PersonOut:
     """Gives a role, shuts an account (its sessions and tokens end at once) or opens it again."""
-    people, who = station.people, by(request, found)
-    if given.role is not None:
-        people.set_role(who, person, given.role)
-    if given.disabled is not None:
-        (people.disable if given.disabled else people.enable)(who, person)
-    return _out(people.get(person))
+    who = by(request, found)
+    return _out(station.people.change(who, person, role=given.role, disabled=given.disabled))
 
 
 @router.post("/people/{person}/invitation", responses=answers(401, 403, 404, 409, 422))
