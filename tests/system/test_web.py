@@ -324,6 +324,16 @@ def test_a_change_of_an_account_is_made_as_a_whole_or_not_at_all(station, visito
     assert station.audit.entries() == before
 
 
+@pytest.mark.parametrize("role", ["\ud800", "chief"])
+def test_what_is_no_role_is_refused(visitors, role):
+    answer = visitors["administrator"].post(
+        f"{API}/people",
+        content=json.dumps({"name": "Somebody", "role": role}),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+
+
 def test_a_machine_reads_with_its_token_and_administers_nothing(station, visitors):
     admin = visitors["administrator"]
     machine = admin.post(f"{API}/people", json={"name": "grafana", "role": "viewer"}).json()

@@ -5,12 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from noisewarden.station.people import Person
+from noisewarden.station.people import ROLES, Person
 from noisewarden.station.web.problems import answers
 from noisewarden.station.web.routes.shapes import Name, Number, Strict
 from noisewarden.station.web.security import Administrator, TheStation, Viewer, by
 
 router = APIRouter(tags=["people"])
+
+Role = Annotated[str, Field(max_length=max(map(len, ROLES)))]
 
 
 class PersonOut(BaseModel):
@@ -26,13 +28,13 @@ class PersonOut(BaseModel):
 
 class NewPerson(Strict):
     name: Name
-    role: str
+    role: Role
 
 
 class Change(Strict):
     """What is left out stays as it is."""
 
-    role: str | None = None
+    role: Role | None = None
     disabled: bool | None = None
 
 
