@@ -193,6 +193,17 @@ def test_what_nobody_could_read_back_is_not_kept(officer, path, given, depth):
     assert officer.get(f"{API}/boxes/{BOX}/commands").status_code == 200
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_none_goes_to_no_box_and_no_page(officer, number):
+    arguments = f'{{"text": "x", "seconds": 5, "more": {number}}}'
+    answer = officer.post(
+        f"{API}/boxes/{BOX}/commands",
+        content=f'{{"action": "show", "arguments": {arguments}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "arguments")
+
+
 def test_a_technician_may_restart_a_box(station):
     with station.visitor("Tess") as technician:
         asked = technician.post(f"{API}/boxes/{BOX}/commands", json={"action": "reboot"})

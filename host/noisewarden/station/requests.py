@@ -44,9 +44,11 @@ def fault(content: dict[str, Any]) -> str:
     if _is_deeper(content, DEPTH_MOST):
         return "is nested too deep"
     try:
-        json.dumps(content, ensure_ascii=False).encode()
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:  # JSON can name one, and no log could keep it
         return "has half a character"
+    except ValueError:  # Python reads NaN and Infinity, which neither box nor browser can
+        return "has a number that is none"
     return ""
 
 
