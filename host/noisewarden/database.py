@@ -77,12 +77,12 @@ class Database:
 
         UserError when it has moved: a second one beside it would take in what the first should.
         """
-        if (folder / MOVED).exists():
-            raise UserError(
-                f"{folder}: its database is on a server now; name that by --database, or give "
-                f"{MOVED} its old name again to go back"
-            )
         try:
+            if (folder / MOVED).exists():
+                raise UserError(
+                    f"{folder}: its database is on a server now; name that by --database, or "
+                    f"give {MOVED} its old name again to go back"
+                )
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / FILE).touch()
             (folder / FILE).chmod(_PRIVATE)

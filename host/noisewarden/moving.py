@@ -7,6 +7,7 @@ it.
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -51,8 +52,9 @@ def _count_on(connection: sql.Connection, table: sql.Table) -> None:
 
 def main(folder: str, url: str) -> None:
     file = Path(folder) / FILE
-    if not file.exists():
-        raise UserError(f"{folder}: has no {FILE}; name the station's data folder")
+    with suppress(OSError):  # the database says why it cannot
+        if not file.exists():
+            raise UserError(f"{folder}: has no {FILE}; name the station's data folder")
     Database.in_folder(Path(folder)).close()
     # SQLite removes its log when the last program has closed the database.
     if file.with_name(f"{FILE}-wal").exists():

@@ -200,8 +200,9 @@ def test_a_key_of_another_authority_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="is no folder to write to"):
-        Authority.in_folder(tmp_path / "file" / "data")
+    for folder in (tmp_path / "file" / "data", tmp_path / (300 * "d")):
+        with pytest.raises(UserError, match="is no folder to write to"):
+            Authority.in_folder(folder)
 
 
 def test_several_processes_that_start_at_once_have_one_authority(tmp_path: Path) -> None:

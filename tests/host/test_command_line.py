@@ -47,6 +47,8 @@ def test_each_option_says_what_it_takes_and_what_it_is_for(command):
 
 BOX = "--board virtual --box b --place p"
 REFERENCE = "--port none --serial 1 --class 1"
+LONG = 300 * "d"
+"""A folder whose name cannot even be looked for, as one in a folder of somebody else."""
 OPEN = "postgresql+psycopg://me:hunter2@host/name"
 
 
@@ -64,6 +66,7 @@ OPEN = "postgresql+psycopg://me:hunter2@host/name"
         (f"provision --port none {BOX} --no-wifi --data text", 1, "text: is no folder to write"),
         (f"calibrate {REFERENCE} --check --gm1356 --write-noise text", 1, "text: cannot be"),
         ("serve --data text --http 127.0.0.1:0", 1, "text: is no folder to write to"),
+        (f"serve --data {LONG} --http 127.0.0.1:0", 1, "to write to (File name too long)"),
         # Ports that are none.
         ("deploy --port folder --board virtual", 1, "folder: is no serial port that can be used"),
         ("collect --port text --csv x.csv", 1, "text: is no serial port that can be used"),

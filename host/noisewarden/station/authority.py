@@ -58,13 +58,13 @@ class Authority:
         a person must decide.
         """
         own = folder / FOLDER
-        if not own.exists():
-            try:
+        try:
+            if not own.exists():
                 _make(own)
-            except OSError as error:
-                raise UserError(
-                    f"{folder}: is no folder to write to ({error.strerror}); name another"
-                ) from None
+        except OSError as error:
+            raise UserError(
+                f"{folder}: is no folder to write to ({error.strerror}); name another"
+            ) from None
         try:
             ca = x509.load_pem_x509_certificate((own / _CA).read_bytes())
             key = _load_key(own / _CA_KEY)
