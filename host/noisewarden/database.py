@@ -141,6 +141,13 @@ class Database:
         return url.set(password=None, query={}).render_as_string()
 
 
+def alone(connection: sql.Connection, table: sql.Table) -> None:
+    """Until the transaction ends nobody else writes to a table: what is not there stays so. Of one
+    that writes to SQLite that is true anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def _options(url: sql.URL) -> dict[str, Any]:
     if url.get_backend_name() != "sqlite":
         # A connection that a restarted database has cut is made anew.

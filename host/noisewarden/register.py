@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database
+from noisewarden.database import Database, alone
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.mosquitto_password import checked, hashed
@@ -103,8 +103,9 @@ class Register:
         row = {name: getattr(entry, name) for name in (*_TEXTS, *_KEYS, "mosquitto")}
         row |= {"added_s": int(time.time()), "revoked_s": None}
         with self._transaction() as connection:
+            alone(connection, register)
             known = connection.execute(
-                sql.select(c.serial, c.journal_key).where(c.box == entry.box).with_for_update()
+                sql.select(c.serial, c.journal_key).where(c.box == entry.box)
             ).first()
             if not known:
                 connection.execute(sql.insert(register).values(row | {"counter": 0}))

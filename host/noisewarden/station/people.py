@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database
+from noisewarden.database import Database, alone
 from noisewarden.schema import people
 from noisewarden.station import passwords
 from noisewarden.station.audit import Audit, By
@@ -77,6 +77,7 @@ class People:
         """Opens an account; the person, and the link that lets her choose a password."""
         name = _checked_name(name)
         with self._transaction() as connection:
+            alone(connection, people)
             self._claim(connection, name)
             person = self._add(connection, name, _checked_role(role))
             self._audit.note(by, "invite", name, role, connection)
@@ -85,6 +86,7 @@ class People:
     def invite_again(self, by: By, person: int) -> str:
         """A new link for a forgotten password. The old password and all sessions end now."""
         with self._transaction() as connection:
+            alone(connection, people)
             name = _person(connection, person).name
             connection.execute(
                 sql.update(people).where(people.c.id == person).values(password=None)
@@ -121,6 +123,7 @@ class People:
         name = invited.name or _checked_name(name)
         hashed = self._passwords.hash(passwords.checked(password, name))
         with self._transaction() as connection:
+            alone(connection, people)
             # Whoever takes the token away first has it; all else follows from that.
             if not self.sessions.end(connection, token):
                 raise _used_up()
@@ -176,6 +179,7 @@ class People:
             values["disabled_s"] = int(self._now()) if disabled else None
             noted.append(("disable" if disabled else "enable", ""))
         with self._transaction() as connection:
+            alone(connection, people)
             before = _person(connection, person)
             if values:
                 connection.execute(
@@ -261,7 +265,8 @@ class People:
                 raise Refused("name-taken", f"{name}: somebody has this name; choose another")
 
     def _keep_an_administrator(self, connection: sql.Connection) -> None:
-        """After a change: the transaction is undone when nobody could administer any more."""
+        """After a change, which was `alone`, or two who shut each other out at the same moment
+        would both succeed: the transaction is undone when nobody could administer any more."""
         if not _administrators(connection):
             raise Refused(
                 "last-administrator",
@@ -274,8 +279,7 @@ def _administrators(connection: sql.Connection) -> int:
     query = sql.select(c.id).where(
         c.role == ADMINISTRATOR, c.disabled_s.is_(None), c.password.is_not(None)
     )
-    # Locked, or two who shut each other out at the same moment would both succeed.
-    return len(connection.scalars(query.with_for_update()).all())
+    return len(connection.scalars(query).all())
 
 
 def _person(connection: sql.Connection, person: int) -> Person:

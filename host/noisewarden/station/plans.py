@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sql
 from PIL import Image, ImageOps
 
-from noisewarden.database import Database
+from noisewarden.database import Database, alone
 from noisewarden.schema import placements, plans
 from noisewarden.station.refusals import Refused
 
@@ -92,6 +92,7 @@ class Plans:
     def remove(self, plan: int) -> str:
         """With it goes where its boxes stand. Its name."""
         with self._transaction() as connection:
+            alone(connection, placements)
             connection.execute(sql.delete(placements).where(placements.c.plan == plan))
             gone = sql.delete(plans).where(plans.c.id == plan).returning(plans.c.name)
             name = connection.scalar(gone)
@@ -102,6 +103,7 @@ class Plans:
     def place(self, plan: int, spot: Spot) -> None:
         """Where a box stands; on any other plan it stands no more."""
         with self._transaction() as connection:
+            alone(connection, placements)
             if connection.scalar(sql.select(plans.c.id).where(plans.c.id == plan)) is None:
                 raise _unknown(plan)
             connection.execute(sql.delete(placements).where(placements.c.box == spot.box))
