@@ -1,7 +1,7 @@
 """The station's database: where it is, that a commit is on disk, and one line when it refuses."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,15 @@ _CURES = (
     ("resolve host", "correct the host in its URL"),
     ("connection", "start the database, or correct its URL"),
 )
+
+
+Noted = Callable[[sql.Connection], None]
+"""Writes who made a change, in the transaction of that change: `Audit.note`, all but the last of
+its arguments given."""
+
+
+def unnoted(*_: object) -> None:
+    """Nobody is named."""
 
 
 class DatabaseRefuses(UserError):

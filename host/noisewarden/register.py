@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database, alone
+from noisewarden.database import Database, Noted, alone, unnoted
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.mosquitto_password import checked, hashed
@@ -87,13 +87,14 @@ class Registered(Registration):
 
 
 class Register:
-    """Each method is one transaction. UserError when the database refuses."""
+    """Each method is one transaction, `noted` a part of it. UserError when the database
+    refuses."""
 
     def __init__(self, database: Database) -> None:
         self._transaction = database.transaction
         self._reading = database.reading
 
-    def add(self, entry: Registration, *, replace: bool = False) -> None:
+    def add(self, entry: Registration, *, replace: bool = False, noted: Noted = unnoted) -> None:
         """Takes a box in. UserError when its id is there, unless `replace`: then it is admitted
         again with its new keys, and the journal keys that it had stay for its old records.
 
@@ -104,6 +105,7 @@ class Register:
         row |= {"added_s": int(time.time()), "revoked_s": None}
         with self._transaction() as connection:
             alone(connection, register)
+            noted(connection)
             known = connection.execute(
                 sql.select(c.serial, c.journal_key).where(c.box == entry.box)
             ).first()
@@ -131,7 +133,7 @@ class Register:
         with self._reading() as connection:
             return [_registered(row) for row in connection.execute(query)]
 
-    def revoke(self, box: str) -> None:
+    def revoke(self, box: str, noted: Noted = unnoted) -> None:
         """Admits a box no more; what it sent stays. UserError when there is none of that id."""
         c = register.c
         with self._transaction() as connection:
@@ -141,8 +143,9 @@ class Register:
                 .values(revoked_s=sql.func.coalesce(c.revoked_s, int(time.time())))
                 .returning(c.box)
             ).first()
-        if not done:
-            raise _unknown(box)
+            if not done:
+                raise _unknown(box)
+            noted(connection)
 
     def admits(self, box: str, password: str) -> bool:
         """Whether this is the password of a box that is not revoked.

@@ -12,6 +12,7 @@ from base64 import b64decode
 import pytest
 from host.fakebox import BOX, KEY, MINUTE, Journal
 from host.station_parts import SECRET, add_boot, add_stage, arrivals
+from noisewarden.database import DatabaseRefuses
 from noisewarden.firmware import evidence, wire
 from noisewarden.register import Register, Registration, write_handover
 from noisewarden.station import cases
@@ -494,6 +495,46 @@ def test_the_station_says_how_it_is(station):
     assert set(told["versions"]) == {"noisewarden", "python"}
     assert abs(told["started_s"] - time.time()) < 600
     station.soon(station.live.trouble, "store", "")
+
+
+# Who did it.
+
+
+def test_no_change_stands_without_who_made_it(station, officer, technician, journal, monkeypatch):
+    """The disk may be full in between, or the power go."""
+    incident = officer.get(f"{API}/incidents").json()[-1]
+    plan = technician.post(f"{API}/plans?name=Nobody", content=drawn()).json()["id"]
+    steps = f"{API}/incidents/{incident['id']}"
+    spot = f"{API}/plans/{plan}/boxes/{BOX}"
+    key = "00" * 32
+    keys = dict.fromkeys(("password_sha256", "command_key", "journal_key"), key)
+    given = {"box": "nobody", "place": "", "board": "b", "serial": "00", **keys}
+
+    def stands():
+        return (
+            officer.get(steps).json(),
+            technician.get(f"{API}/plans").json(),
+            technician.get(f"{API}/register").json(),
+            officer.get(f"{API}/boxes/{BOX}/commands").json(),
+        )
+
+    def refuse(*_):
+        raise DatabaseRefuses("station.sqlite: the database refuses (disk is full); make room")
+
+    before = stands()
+    monkeypatch.setattr(station.audit, "note", refuse)
+    for answer in (
+        officer.patch(steps, json={"outcome": "they left"}),
+        officer.post(f"{steps}/interventions", json={"kind": "note", "note": "seen"}),
+        officer.post(f"{API}/boxes/{BOX}/commands", json={"action": "spotlight_off"}),
+        technician.post(f"{API}/plans?name=Another", content=drawn()),
+        technician.put(spot, json={"x": 0.5, "y": 0.5}),
+        technician.delete(f"{API}/plans/{plan}"),
+        technician.post(f"{API}/register", json=given),
+        technician.delete(f"{API}/register/{BOX}"),
+    ):
+        assert answer.status_code == 503
+    assert stands() == before
 
 
 # Whatever the database.

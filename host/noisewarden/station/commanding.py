@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database
+from noisewarden.database import Database, unnoted
 from noisewarden.errors import UserError
 from noisewarden.register import Register
 from noisewarden.schema import commands, people
@@ -92,12 +92,14 @@ class Commander:
         person: int | None,
         *,
         within_s: int = WITHIN_S,
+        noted: Callable[[str, sql.Connection], None] = unnoted,
     ) -> str:
         """Asks for one of `requests.ACTIONS`; returns the command's id.
 
         arguments  as in docs/protocol.md
         person     who asks; None is the station itself
         within_s   after so long it must not act any more
+        noted      takes the id too, in the transaction by which it is asked
         """
         check(box, action, arguments)
         if not 1 <= within_s <= WITHIN_MOST_S:
@@ -114,7 +116,7 @@ class Commander:
             "status": ASKED,
             "detail": "",
         }
-        made, opened = await asyncio.to_thread(self._add, row)
+        made, opened = await asyncio.to_thread(self._add, row, noted)
         self._open[opened.id] = opened
         self._tell("command", made)
         self._wake.set()
@@ -225,13 +227,16 @@ class Commander:
 
     # On disk.
 
-    def _add(self, row: dict[str, Any]) -> tuple[Command, _Open]:
+    def _add(
+        self, row: dict[str, Any], noted: Callable[[str, sql.Connection], None]
+    ) -> tuple[Command, _Open]:
         registered = self._register.get(row["box"])
         if registered is None or registered.revoked_s is not None:
             raise Refused("unknown", f"{row['box']}: no such box is admitted; see the register")
         with self._transaction() as connection:
             new = sql.insert(commands).values(row).returning(commands)
             made = _command(connection.execute(new).one())
+            noted(made["id"], connection)
             return made, self._opened(connection, made)
 
     def _opened(self, connection: sql.Connection, row: Command) -> _Open:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database
+from noisewarden.database import Database, Noted, unnoted
 from noisewarden.firmware import evidence
 from noisewarden.schema import events, incidents, interventions, records
 from noisewarden.station import settling
@@ -30,8 +30,8 @@ class Incidents:
     """tell     takes the name of an event and its data, from any thread (`Live.tell_soon`)
     calm     whether a box says nothing now, or that it is at stage 0 (`Live.calm`)
 
-    Each method is one transaction. UserError when the database refuses, Refused when the incident
-    is in no state for it.
+    Each method is one transaction, `noted` a part of it. UserError when the database refuses,
+    Refused when the incident is in no state for it.
     """
 
     def __init__(
@@ -99,7 +99,13 @@ class Incidents:
         with self._reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
-    def take(self, incident: int, person: int, instead_of: int | None = None) -> Incident:
+    def take(
+        self,
+        incident: int,
+        person: int,
+        instead_of: int | None = None,
+        noted: Noted = unnoted,
+    ) -> Incident:
         """`person` takes it: a free one, or that of `instead_of`, who had it until now."""
 
         def step(connection: sql.Connection, found: Incident) -> Incident:
@@ -113,10 +119,16 @@ class Incidents:
             _note(connection, incident, "take", person)
             return {"taken_by": person, "taken_s": _now_s()}
 
-        return self._change(incident, step)
+        return self._change(incident, step, noted)
 
     def intervene(
-        self, incident: int, person: int, kind: str, note: str = "", outcome: str = ""
+        self,
+        incident: int,
+        person: int,
+        kind: str,
+        note: str = "",
+        outcome: str = "",
+        noted: Noted = unnoted,
     ) -> Incident:
         """Notes what `person` did, one of BY_PEOPLE; all but a note only who has taken it."""
 
@@ -132,9 +144,9 @@ class Incidents:
             _note(connection, incident, kind, person, note, outcome)
             return {}
 
-        return self._change(incident, step, note, outcome)
+        return self._change(incident, step, noted, note, outcome)
 
-    def close(self, incident: int, person: int, outcome: str) -> Incident:
+    def close(self, incident: int, person: int, outcome: str, noted: Noted = unnoted) -> Incident:
         """Ends the work of people on it, with what came of it, once the box is calm or silent."""
 
         def step(connection: sql.Connection, found: Incident) -> Incident:
@@ -150,12 +162,13 @@ class Incidents:
             _note(connection, incident, "close", person, outcome=outcome)
             return {"closed_by": person, "closed_s": _now_s(), "outcome": outcome}
 
-        return self._change(incident, step, outcome)
+        return self._change(incident, step, noted, outcome)
 
     def _change(
         self,
         incident: int,
         step: Callable[[sql.Connection, Incident], Incident],
+        noted: Noted,
         *texts: str,
     ) -> Incident:
         """Takes the step from one state to the next as a whole, and tells it."""
@@ -168,6 +181,7 @@ class Incidents:
                 connection.execute(
                     sql.update(incidents).where(incidents.c.id == incident).values(values)
                 )
+            noted(connection)
         changed = found | values
         self._tell("incident", changed | {"alarm": False})
         return changed

@@ -6,12 +6,13 @@ and encoded anew. What a camera adds (where, when, whose) goes by that, and what
 
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sql
 from PIL import Image, ImageOps
 
-from noisewarden.database import Database, alone
+from noisewarden.database import Database, Noted, alone, unnoted
 from noisewarden.schema import placements, plans
 from noisewarden.station.refusals import Refused
 
@@ -48,8 +49,8 @@ class Plan:
 
 
 class Plans:
-    """Each method is one transaction. UserError when the database refuses, Refused for what a
-    person can cause."""
+    """Each method is one transaction, `noted` a part of it. UserError when the database refuses,
+    Refused for what a person can cause."""
 
     def __init__(self, database: Database) -> None:
         self._transaction = database.transaction
@@ -68,8 +69,14 @@ class Plans:
             rows = connection.execute(sql.select(p.id, p.name).order_by(p.id)).all()
         return [Plan(plan, name, spots.get(plan, [])) for plan, name in rows]
 
-    def add(self, name: str, picture: bytes) -> Plan:
-        """Refused for what is no picture of FORMATS, or is too large."""
+    def add(
+        self,
+        name: str,
+        picture: bytes,
+        noted: Callable[[int, sql.Connection], None] = unnoted,
+    ) -> Plan:
+        """Refused for what is no picture of FORMATS, or is too large; `noted` takes its number
+        too."""
         with self._decoding:  # one at a time: each takes up to 200 MB for a moment
             content = _made_anew(picture)
         with self._transaction() as connection:
@@ -78,6 +85,7 @@ class Plans:
                 raise Refused("plans", f"plans: there are {count} already; remove one first")
             new = sql.insert(plans).values(name=name, media_type=MEDIA_TYPE, picture=content)
             plan = connection.execute(new.returning(plans.c.id)).scalar_one()
+            noted(plan, connection)
         return Plan(plan, name, [])
 
     def picture(self, plan: int) -> tuple[str, bytes]:
@@ -89,18 +97,18 @@ class Plans:
             raise _unknown(plan)
         return row.media_type, row.picture
 
-    def remove(self, plan: int) -> str:
-        """With it goes where its boxes stand. Its name."""
+    def remove(self, plan: int, noted: Callable[[str, sql.Connection], None] = unnoted) -> None:
+        """With it goes where its boxes stand; `noted` takes its name too."""
         with self._transaction() as connection:
             alone(connection, placements)
             connection.execute(sql.delete(placements).where(placements.c.plan == plan))
             gone = sql.delete(plans).where(plans.c.id == plan).returning(plans.c.name)
             name = connection.scalar(gone)
-        if name is None:
-            raise _unknown(plan)
-        return name
+            if name is None:
+                raise _unknown(plan)
+            noted(name, connection)
 
-    def place(self, plan: int, spot: Spot) -> None:
+    def place(self, plan: int, spot: Spot, noted: Noted = unnoted) -> None:
         """Where a box stands; on any other plan it stands no more."""
         with self._transaction() as connection:
             alone(connection, placements)
@@ -108,13 +116,15 @@ class Plans:
                 raise _unknown(plan)
             connection.execute(sql.delete(placements).where(placements.c.box == spot.box))
             connection.execute(sql.insert(placements).values(plan=plan, **vars(spot)))
+            noted(connection)
 
-    def take_off(self, plan: int, box: str) -> bool:
-        """From a plan; False when it does not stand there."""
+    def take_off(self, plan: int, box: str, noted: Noted = unnoted) -> None:
+        """From a plan; of no effect when it does not stand there."""
         p = placements.c
         gone = sql.delete(placements).where(p.plan == plan, p.box == box)
         with self._transaction() as connection:
-            return connection.execute(gone).rowcount == 1
+            if connection.execute(gone).rowcount:
+                noted(connection)
 
 
 def _made_anew(picture: bytes) -> bytes:

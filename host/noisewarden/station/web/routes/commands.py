@@ -69,9 +69,16 @@ async def ask_box(
     within_s: int = WITHIN_S,
 ) -> CommandOut:
     """Asks a box in the name of whoever is there, and notes it; who may is the caller's matter."""
-    command = await station.commander.ask(box, action, arguments, found.person, within_s=within_s)
-    detail = f"{command} {action} {json.dumps(arguments, ensure_ascii=False)}"
-    await run_in_threadpool(station.audit.note, by(request, found), "command", box, detail)
+    note, who = station.audit.note, by(request, found)
+    told = f"{action} {json.dumps(arguments, ensure_ascii=False)}"
+    command = await station.commander.ask(
+        box,
+        action,
+        arguments,
+        found.person,
+        within_s=within_s,
+        noted=lambda id_, within: note(who, "command", box, f"{id_} {told}", within),
+    )
     return CommandOut(**await run_in_threadpool(station.commander.get, command))
 
 

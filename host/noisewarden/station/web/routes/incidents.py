@@ -1,5 +1,6 @@
 """Incidents: who has them, what was done, what came of it."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -107,12 +108,13 @@ def step(
     request: Request, station: TheStation, found: Officer, incident: Number, given: Step
 ) -> IncidentOut:
     """Takes it, by name; or closes it, with what came of it."""
-    if given.outcome is None:
-        changed = station.incidents.take(incident, found.person, given.instead_of)
-    else:
-        changed = station.incidents.close(incident, found.person, given.outcome)
     action = "take incident" if given.outcome is None else "close incident"
-    station.audit.note(by(request, found), action, str(incident), given.outcome or "")
+    note, who = station.audit.note, by(request, found)
+    noted = partial(note, who, action, str(incident), given.outcome or "")
+    if given.outcome is None:
+        changed = station.incidents.take(incident, found.person, given.instead_of, noted)
+    else:
+        changed = station.incidents.close(incident, found.person, given.outcome, noted)
     return IncidentOut(**changed)
 
 
@@ -129,8 +131,11 @@ def intervene(
     given: NewIntervention,
 ) -> WholeIncidentOut:
     """Notes what was done; all but a note, whoever has taken the incident."""
-    station.incidents.intervene(incident, found.person, given.kind, given.note, given.outcome)
-    station.audit.note(by(request, found), "intervene", str(incident), given.kind)
+    note, who = station.audit.note, by(request, found)
+    noted = partial(note, who, "intervene", str(incident), given.kind)
+    station.incidents.intervene(
+        incident, found.person, given.kind, given.note, given.outcome, noted
+    )
     return WholeIncidentOut(**station.incidents.get(incident))
 
 

@@ -1,5 +1,6 @@
 """Plans of the place: pictures, and where on them the boxes stand."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -83,8 +84,10 @@ def add(
     picture: Annotated[bytes, Depends(_picture)],
 ) -> PlanOut:
     """A picture, PNG, JPEG or WebP of at most 10 MB; only its pixels are kept."""
-    plan = station.plans.add(name, picture)
-    station.audit.note(by(request, found), "add plan", str(plan.id), name)
+    note, who = station.audit.note, by(request, found)
+    plan = station.plans.add(
+        name, picture, lambda number, within: note(who, "add plan", str(number), name, within)
+    )
     return PlanOut(id=plan.id, name=plan.name, boxes=[])
 
 
@@ -101,8 +104,8 @@ def picture(station: TheStation, found: Viewer, plan: Number) -> Response:
 @router.delete("/{plan}", status_code=204, responses=answers(401, 403, 404, 422))
 def remove(request: Request, station: TheStation, found: Technician, plan: Number) -> None:
     """The boxes on it stay; where they stood on it is forgotten."""
-    name = station.plans.remove(plan)
-    station.audit.note(by(request, found), "remove plan", str(plan), name)
+    note, who = station.audit.note, by(request, found)
+    station.plans.remove(plan, partial(note, who, "remove plan", str(plan)))
 
 
 @router.put("/{plan}/boxes/{box}", status_code=204, responses=answers(401, 403, 404, 422))
@@ -116,10 +119,9 @@ def place(
 ) -> None:
     """Puts a box onto a plan, or to another place of it; a box stands on one plan."""
     check_known(station, box)
-    station.plans.place(plan, Spot(box, given.x, given.y))
-    station.audit.note(
-        by(request, found), "place box", box, f"{plan}: {given.x:.2f}, {given.y:.2f}"
-    )
+    note, who = station.audit.note, by(request, found)
+    noted = partial(note, who, "place box", box, f"{plan}: {given.x:.2f}, {given.y:.2f}")
+    station.plans.place(plan, Spot(box, given.x, given.y), noted)
 
 
 @router.delete("/{plan}/boxes/{box}", status_code=204, responses=answers(401, 403, 422))
@@ -127,5 +129,5 @@ def take_off(
     request: Request, station: TheStation, found: Technician, plan: Number, box: BoxId
 ) -> None:
     """Of no effect when it does not stand there."""
-    if station.plans.take_off(plan, box):
-        station.audit.note(by(request, found), "take off box", box, str(plan))
+    note, who = station.audit.note, by(request, found)
+    station.plans.take_off(plan, box, partial(note, who, "take off box", box, str(plan)))

@@ -1,5 +1,6 @@
 """Which boxes may speak to this station."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -79,8 +80,9 @@ def admit(
             f"{given.box}: is in the register, as the box with serial {known.serial}; "
             "give the new one another id, or replace that one",
         )
-    station.register.add(given.entry(), replace=replace)
-    station.audit.note(by(request, found), "admit box", given.box, given.serial)
+    note, who = station.audit.note, by(request, found)
+    noted = partial(note, who, "admit box", given.box, given.serial)
+    station.register.add(given.entry(), replace=replace, noted=noted)
     added = station.register.get(given.box)
     return RegisteredOut(**vars(added))
 
@@ -90,5 +92,5 @@ def revoke(request: Request, station: TheStation, found: Technician, box: BoxId)
     """Admits a box no more, as when it was stolen; what it sent stays. `provision`, or a handover
     with new keys, lets it in again."""
     check_known(station, box)
-    station.register.revoke(box)
-    station.audit.note(by(request, found), "revoke box", box)
+    note, who = station.audit.note, by(request, found)
+    station.register.revoke(box, partial(note, who, "revoke box", box, ""))
