@@ -26,6 +26,7 @@ from noisewarden.database import Database
 from noisewarden.firmware import evidence, wire
 from noisewarden.register import Register, password
 from noisewarden.schema import BROKEN
+from noisewarden.station.audit import Audit
 from noisewarden.station.authority import Authority
 from noisewarden.store import Store
 from noisewarden.virtual.supervisor import VirtualBox
@@ -188,6 +189,12 @@ def test_a_new_box_and_its_station_know_each_other(new: VirtualBox, tmp_path: Pa
         register = Register(database)
         assert register.admits("bagu-east-01", password(files[SECRET]))
         found = register.get("bagu-east-01")
+        [entry] = Audit(database).entries()
+    assert (entry.action, entry.about, entry.detail) == (
+        "admit box",
+        "bagu-east-01",
+        report["serial"],
+    )
     assert found and (found.board, found.serial) == ("virtual", report["serial"])
     assert found.command_key == wire.derive(files[SECRET], "command")
 

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from noisewarden.firmware import config as settings
 from noisewarden.firmware import uplink, wire
 from noisewarden.register import Register, Registration, write_handover
 from noisewarden.schema import records
+from noisewarden.station.audit import Audit, By
 from noisewarden.station.authority import FOLDER, Authority, read_ca
 
 _PATH = click.Path(path_type=Path)
@@ -194,7 +196,9 @@ def command(
             entry = Registration.of_secret(secret, box=box, place=place, board=name, serial=serial)
             try:
                 if database:
-                    Register(database).add(entry, replace=known is not None)
+                    note = Audit(database).note  # whoever has the laptop can do this
+                    noted = partial(note, By(), "admit box", box, serial)
+                    Register(database).add(entry, replace=known is not None, noted=noted)
                 elif handover:
                     write_handover(handover, entry)
             except UserError as error:
