@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import time
+from contextlib import suppress
 
 import pytest
 from host.fakebox import BOX, KEY, OTHER_KEY, START_S, Journal, journal
@@ -540,6 +541,32 @@ def test_an_alarm_is_not_lost_when_the_database_refuses_for_a_moment(parts, monk
 
     asyncio.run(work())
     assert [data["alarm"] for event, data in parts.told if event == "incident"] == [True]
+
+
+def test_what_is_on_disk_is_acknowledged_though_nobody_can_look_what_is_missing(
+    parts, monkeypatch
+):
+    """A database that goes away right after a commit, and comes back."""
+    now_s = int(time.time())
+    made = Journal()
+    add_boot(made, unix_s=now_s - 100, boot=1)
+    add_stage(made, 1, at_s=90, unix_s=now_s - 10)
+
+    async def work():
+        parts.hear("state", told_state(made))
+        for box in (BOX, OTHER):
+            for payload in payloads(made):
+                parts.hear("record", payload, box=box)
+        with monkeypatch.context() as away:
+            away.setattr(parts.store, "doubts", stumbling(UserError("start the database")))
+            with suppress(UserError):
+                await parts.step()
+        await parts.step()
+
+    asyncio.run(work())
+    assert [(box, seq) for box, _, seq, _ in parts.line.acks] == [(BOX, 2), (OTHER, 2)]
+    alarms = [data["box"] for event, data in parts.told if event == "incident" and data["alarm"]]
+    assert alarms == [BOX, OTHER]
 
 
 def test_incidents_that_stumble_over_one_box_do_not_stop_the_others(parts, monkeypatch):

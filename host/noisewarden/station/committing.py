@@ -150,17 +150,24 @@ class Committer:
         for box, result in results.items():
             known = owed[box]
             known.upload.took(taken[box], result)
-            ranges = known.upload.probe()
-            if ranges:
-                since = known.upload.doubts_from
-                doubts = await self._in_thread(self._store.doubts, box, since, DOUBTS_MOST)
-                ranges += known.upload.doubted(doubts)
-            if known in late:
-                ranges += again(await self._in_thread(self._store.missing, box))
+            try:
+                ranges = await self._to_ask_for(box, known, known in late)
+            except UserError:
+                ranges = []  # it is on disk all the same; what is missing is asked for again
             self._acknowledge(box, known, ranges[:AGAIN_MOST])
             self._note(box, known, result)
             self._committed(box, [each for each in taken[box] if each.entry not in result.broken])
         await self._settle_all()
+
+    async def _to_ask_for(self, box: str, known: _Box, late: bool) -> Again:
+        ranges = known.upload.probe()
+        if ranges:
+            since = known.upload.doubts_from
+            doubts = await self._in_thread(self._store.doubts, box, since, DOUBTS_MOST)
+            ranges += known.upload.doubted(doubts)
+        if late:
+            ranges += again(await self._in_thread(self._store.missing, box))
+        return ranges
 
     async def _settle_all(self) -> None:
         """Also those that the database refused a moment ago."""
