@@ -283,6 +283,36 @@ def test_what_ends_all_sessions(people, change):
     assert refusal(log_in, people) == "wrong-password"
 
 
+@pytest.mark.parametrize("change", ["disable", "password", "invite again"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda people, _: log_in(people),
+        lambda people, person: people.change_password(BY, person, PASSWORD, PASSWORD + "!"),
+    ],
+    ids=["log in", "change it"],
+)
+def test_a_password_that_ends_while_it_is_tried_opens_nothing(people, monkeypatch, work, change):
+    """Argon2 takes a tenth of a second, in which an administrator may shut a thief out."""
+    administer(people)
+    person = open_account(people)
+    right = people._passwords.right
+
+    def meanwhile(*tried):
+        found = right(*tried)
+        monkeypatch.undo()
+        if change == "disable":
+            people.disable(BY, person)
+        elif change == "password":
+            people.change_password(BY, person, PASSWORD, "another seven umbrellas")
+        else:
+            people.invite_again(BY, person)
+        return found
+
+    monkeypatch.setattr(people._passwords, "right", meanwhile)
+    assert refusal(work, people, person) == "wrong-password"
+
+
 def test_a_role_that_is_taken_away_is_gone_at_once(people):
     administer(people)
     person = open_account(people)

@@ -195,9 +195,10 @@ class People:
     def change_password(self, by: By, person: int, old: str, new: str) -> None:
         """All sessions of the person end, this one too, and a link that would change it again."""
         account = self.get(person)
-        self._verify(account.name, old, by.address)
+        row = self._verify(account.name, old, by.address)
         hashed = self._passwords.hash(passwords.checked(new, account.name))
         with self._transaction() as connection:
+            _must_hold(connection, row)
             connection.execute(
                 sql.update(people).where(people.c.id == person).values(password=hashed)
             )
@@ -208,8 +209,10 @@ class People:
 
     def log_in(self, name: str, password: str, address: str) -> tuple[str, Person]:
         """The token of a new session; Refused and Throttled tell nothing about the account."""
-        person = self._verify(name, password, address)
+        row = self._verify(name, password, address)
+        person = _from_row(row)
         with self._transaction() as connection:
+            _must_hold(connection, row)
             token = self.sessions.begin(connection, person.id)
             self._audit.note(By(person.id, address), "log in", person.name, connection=connection)
         return token, person
@@ -233,7 +236,7 @@ class People:
                 raise Refused("unknown", f"{token_id}: no such token; look at the list again")
             self._audit.note(by, "revoke token", account.name, label, connection)
 
-    def _verify(self, name: str, password: str, address: str) -> Person:
+    def _verify(self, name: str, password: str, address: str) -> sql.Row[Any]:
         name = _normal(name)
         self._passwords.enter(name, address)
         query = sql.select(people).where(people.c.name == name, people.c.name != "")
@@ -242,9 +245,9 @@ class People:
         right = self._passwords.right(row.password if row else None, password)
         if not right or row is None or row.disabled_s is not None:
             self._audit.note(By(None, address), "log in refused", name)
-            raise Refused("wrong-password", "log in: name or password is wrong; try again")
+            raise _wrong_password()
         self._passwords.passed(name, address)
-        return _from_row(row)
+        return row
 
     # Rows.
 
@@ -310,6 +313,18 @@ def _checked_role(role: str) -> str:
     if role not in ROLES:
         raise Refused("bad-role", f"{role}: is no role; there are {', '.join(ROLES)}")
     return role
+
+
+def _must_hold(connection: sql.Connection, row: sql.Row[Any]) -> None:
+    """A password that was verified a moment ago: it may have ended since, or the account."""
+    p = people.c
+    same = (p.id == row.id, p.password == row.password, p.disabled_s.is_(None))
+    if connection.scalar(sql.select(p.id).where(*same).with_for_update()) is None:
+        raise _wrong_password()
+
+
+def _wrong_password() -> Refused:
+    return Refused("wrong-password", "log in: name or password is wrong; try again")
 
 
 def _used_up() -> Refused:
