@@ -38,6 +38,8 @@ _CURES = (
 )
 
 
+_ASIDES = ("DETAIL:", "HINT:", "CONTEXT:", "LINE ")
+
 Noted = Callable[[sql.Connection], None]
 """Writes who made a change, in the transaction of that change: `Audit.note`, all but the last of
 its arguments given."""
@@ -134,7 +136,7 @@ class Database:
         except IntegrityError:
             raise  # a row that must not be: its writer knows what that means
         except (DBAPIError, PoolTimeout) as error:
-            cause = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
+            cause = _cause(getattr(error, "orig", None) or error)
             cure = next(
                 (cure for part, cure in _CURES if part in cause),
                 "check the disk, and who may write there",
@@ -148,6 +150,16 @@ class Database:
         if url.get_backend_name() == "sqlite":
             return url.database or "database in memory"
         return url.set(password=None, query={}).render_as_string()
+
+
+def _cause(error: BaseException) -> str:
+    """The line that tells it, the last one of several tries: PostgreSQL adds hints, and where."""
+    lines = [
+        line
+        for line in str(error).splitlines()
+        if line.strip() and not line[0].isspace() and not line.startswith(_ASIDES)
+    ]
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def alone(connection: sql.Connection, table: sql.Table) -> None:

@@ -202,6 +202,37 @@ def test_a_database_that_is_not_there_is_told_in_one_line(url, words):
     assert "\n" not in str(refusal.value) and "pass" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "consuming input failed: server closed the connection unexpectedly\n"
+            "\tThis probably means the server terminated abnormally\n"
+            "\tbefore or while processing the request.",
+            "server closed the connection unexpectedly); start the database",
+        ),
+        (
+            'could not extend file "base/5/2": No space left on device\n'
+            "HINT:  Check free disk space.",
+            "No space left on device); make room on the disk of the database",
+        ),
+        (
+            "canceling statement due to statement timeout\nCONTEXT:  while updating tuple",
+            "the database refuses (canceling statement due to statement timeout)",
+        ),
+        ("", "OSError"),
+    ],
+)
+def test_what_a_server_says_is_told_by_its_cause(said, words):
+    with (
+        Database.in_memory() as database,
+        pytest.raises(UserError) as refusal,
+        database.transaction(),
+    ):
+        raise sql.exc.OperationalError("COMMIT", {}, OSError(said))
+    assert words in str(refusal.value) and "\n" not in str(refusal.value)
+
+
 def test_a_full_disk_is_one_line_and_it_goes_on_when_there_is_room(tmp_path):
     told = [(entry, entry[0] - 1) for entry in journal(400)]
     with Database.in_folder(tmp_path) as database:
