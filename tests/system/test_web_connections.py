@@ -92,6 +92,26 @@ def test_those_that_wait_are_bounded(station, monkeypatch):
         assert visitor.get("/healthz").is_success
 
 
+def test_who_does_not_even_begin_tls_is_bounded_and_cut_off_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", SOON_S)
+    monkeypatch.setattr(connections, "WAITING_MOST_AN_ADDRESS", MANY)
+    with Served(tmp_path, tls=True) as station, ExitStack() as stack:
+        station.administrator()
+        for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
+            with connected(station, said) as connection:
+                assert closed(connection)
+        monkeypatch.setattr(connections, "ASK_WITHIN_S", PATIENCE_S)
+        waiting = [stack.enter_context(connected(station)) for _ in range(MANY)]
+        until(lambda: len(waiting_at(station)) == MANY, lambda: "they are not counted")
+        with connected(station) as one_more:
+            assert closed(one_more)
+        for connection in waiting:
+            connection.close()
+        until(lambda: not waiting_at(station), lambda: "those that are gone still wait")
+        with station.visitor(ADMIN) as visitor:
+            assert visitor.get("/api/v1/session").json()["name"] == ADMIN
+
+
 def test_who_has_asked_is_not_cut_off(station):
     with (
         station.visitor(ADMIN) as visitor,

@@ -72,7 +72,7 @@ class Broker:
         await self._router.start()
         try:
             self.port = await self._open(
-                Door(_server_context(*self._certificate), self._rights_of_box),
+                Door(server_context(*self._certificate), self._rights_of_box),
                 self.host,
                 self.port,
             )
@@ -188,7 +188,7 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

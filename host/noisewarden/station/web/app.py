@@ -2,13 +2,16 @@
 
 import socket
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
+from noisewarden.station.broker import server_context
 from noisewarden.station.station import Station
 from noisewarden.station.web import events, languages, pages, problems, watch
 from noisewarden.station.web.connections import Connection
@@ -107,17 +110,17 @@ def server(
     It believes no X-Forwarded-For, which anybody on loopback could write, and keeps no log of who
     looked at what: changes are in the audit log.
     """
+    tls = server_context(*certificate) if certificate else None
+    connection: Any = partial(Connection, tls=tls)
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=Connection,
+        http=connection,
         access_log=False,
         log_level="warning",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=ENDING_S,
-        ssl_certfile=certificate[0] if certificate else None,
-        ssl_keyfile=certificate[1] if certificate else None,
     )
     return Server(config, app)

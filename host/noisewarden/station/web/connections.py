@@ -2,10 +2,13 @@
 
 uvicorn waits for a request as long as the other side likes. A program that opens connections and
 says nothing, or half a request, would keep all others from the pages, and the broker in the same
-process from its boxes.
+process from its boxes. With TLS that begins before the handshake, of which uvicorn tells nothing:
+so it is begun here.
 """
 
 import asyncio
+import ssl
+from contextlib import suppress
 from typing import Any
 
 import h11
@@ -23,9 +26,12 @@ WAITING_MOST_AN_ADDRESS = 64
 class Connection(H11Protocol):
     """One that is cut off when it has `waits` for too long, or when too many others do."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._too_late: asyncio.TimerHandle | None = None
+        self._tls = tls
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
 
     @property
     def waits(self) -> bool:
@@ -39,8 +45,27 @@ class Connection(H11Protocol):
         near = [other for other in waiting if other.address == self.address]
         if len(waiting) > WAITING_MOST or len(near) > WAITING_MOST_AN_ADDRESS:
             transport.abort()
+        elif self._tls:
+            transport.pause_reading()
+            self._handshake = self.loop.create_task(self._encrypt(transport, self._tls))
+
+    async def _encrypt(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        encrypted = None
+        with suppress(OSError):  # ssl.SSLError is one
+            encrypted = await self.loop.start_tls(transport, self, tls, server_side=True)
+        self._handshake = None
+        if encrypted:
+            super().connection_made(encrypted)
+            early, self._early = self._early, b""
+            if early:
+                self.data_received(early)
+        elif self in self.connections:
+            self.connection_lost(None)
 
     def data_received(self, data: bytes) -> None:
+        if self._handshake:  # is over, but `_encrypt` does not know yet
+            self._early += data
+            return
         super().data_received(data)
         state = self.conn.their_state
         if state is h11.SEND_BODY or (state is h11.IDLE and not self.waits):
