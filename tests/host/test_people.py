@@ -233,6 +233,19 @@ def test_a_changed_password_ends_the_link_that_would_change_it_again(people):
     assert refusal(people.invited, token(link)) == "link-used"
 
 
+def test_a_clock_that_is_set_back_makes_no_session_longer(people, clock):
+    """A laptop may start with a wrong time, and learn the right one later."""
+    administer(people)
+    open_account(people)
+    clock.now_s += 7 * 86_400
+    session = log_in(people)
+    clock.now_s -= 30  # as a clock is corrected from day to day
+    assert people.sessions.find(session, SESSION)
+    clock.now_s -= 7 * 86_400
+    assert people.sessions.find(session, SESSION) is None
+    assert people.sessions.find(log_in(people), SESSION)
+
+
 def test_no_session_outlives_a_shift(people, clock):
     open_account(people)
     session = log_in(people)

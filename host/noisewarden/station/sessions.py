@@ -95,7 +95,8 @@ class Sessions:
             p.disabled_s.is_(None),
         )
         if kind == SESSION:
-            query = query.where(t.seen_s > now_s - IDLE_S)
+            # Seen later than now: the clock was set back, and nobody knows how old it is.
+            query = query.where(t.seen_s.between(now_s - IDLE_S + 1, now_s + _SEEN_EVERY_S))
         with self._reading() as connection:
             row = connection.execute(query).first()
         if row is None:
