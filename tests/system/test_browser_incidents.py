@@ -7,12 +7,14 @@ import time
 import zipfile
 
 import pytest
+import sqlalchemy as sql
 from browser import PHONE, WIDE, barriers, chromium, log_in, overflow_px, page_of
 from host.fakebox import KEY, MINUTE, Journal
 from host.station_parts import SECRET, add_boot, add_minute, add_stage, arrivals
+from noisewarden import schema
 from noisewarden.firmware import wire
 from noisewarden.register import Registration, write_handover
-from noisewarden.station import settling
+from noisewarden.station import incidents, settling
 from noisewarden.station.plans import Spot
 from PIL import Image
 from playwright.sync_api import expect
@@ -198,6 +200,20 @@ def test_open_incidents_come_first_and_one_is_taken_there(browser, station):
         expect(page.locator("[data-part=rest]")).to_contain_text("No incidents.")
         page.get_by_label("Place").select_option(label="Renmin park, north gate")
         expect(earlier).to_have_count(1)
+
+
+def test_no_open_incident_is_too_old_to_be_shown(browser, station):
+    """Nobody may have closed one for weeks."""
+    now_s, many = int(time.time()), incidents.PAGE + 1
+    row = {"box": EAST, "opened_s": now_s, "calmed_s": now_s, "ended_s": now_s, "outcome": ""}
+    rows = [row | {"opened_seq": n, "stage": 1, "live": True} for n in range(1, many + 1)]
+    with station.database.transaction() as connection:
+        connection.execute(sql.insert(schema.incidents), rows)
+    with page_of(browser, station) as page:
+        opened(page, "/incidents", "Oscar")
+        cases = page.locator('[data-part="open"] .case')
+        expect(cases).to_have_count(many)
+        expect(cases.last.locator("a").first).to_have_attribute("href", f"/incidents/{many}")
 
 
 def test_an_incident_from_its_course_to_the_police_and_its_outcome(browser, station):

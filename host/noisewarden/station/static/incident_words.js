@@ -12,6 +12,21 @@ export async function name(person) {
   return names[person] ?? String(person);
 }
 
+/** The API answers so many incidents at a time. */
+export const PAGE = 50;
+
+/** All incidents that want a person: the oldest too, which nobody may have closed for weeks. */
+export async function wanting() {
+  const found = [];
+  let page;
+  do {
+    const before = found.length ? `&before=${found.at(-1).id}` : "";
+    page = await get(`/incidents?wanting=true${before}`);
+    found.push(...page);
+  } while (page.length === PAGE);
+  return found;
+}
+
 export async function state(incident) {
   if (incident.closed_s !== null) {
     return t("incident.state.closed", { name: await name(incident.closed_by) });

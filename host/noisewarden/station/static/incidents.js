@@ -7,7 +7,6 @@ import { follow } from "./stream.js";
 import { link, row } from "./tables.js";
 import { t } from "./words.js";
 
-const PAGE = 50;
 const TICK_MS = 5000;
 
 const trouble = document.getElementById("trouble");
@@ -75,7 +74,7 @@ async function showRest(further) {
   if (further) asked.set("before", oldest);
   const listed = await get(`/incidents?${asked}`);
   oldest = listed.at(-1)?.id;
-  more.hidden = listed.length < PAGE;
+  more.hidden = listed.length < said.PAGE;
   const body = rest.querySelector("tbody");
   const lines = await Promise.all(listed.filter((incident) => !wants(incident)).map(line));
   if (further) body.append(...lines);
@@ -90,7 +89,7 @@ const look = () => attempt(trouble, async () => {
     if (!names.has(box)) places.append(new Option(place || box, box));
     names.set(box, place);
   }
-  wanting = await get("/incidents?wanting=true");
+  wanting = await said.wanting();
   await showOpen();
   await showRest(false);
 });

@@ -3,6 +3,7 @@
 import { Alarms } from "./alarms.js";
 import { get, patch } from "./api.js";
 import { attempt } from "./forms.js";
+import { wanting as wantingPeople } from "./incident_words.js";
 import { PlanOverview } from "./plan_overview.js";
 import { follow } from "./stream.js";
 import { Tile } from "./tile.js";
@@ -45,7 +46,7 @@ async function look() {
     document.getElementById("loading").hidden = true;
     document.getElementById("none").hidden = boxes.length > 0;
     for (const group of Object.values(groups)) group.querySelector("ul").replaceChildren();
-    const wanting = await get("/incidents?wanting=true");
+    const wanting = await wantingPeople();
     alarms.look(wanting);
     for (const incident of wanting.reverse()) await handled(incident);
     await plans.look(tiles);
