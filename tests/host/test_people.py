@@ -449,6 +449,17 @@ def test_an_address_that_waits_cannot_make_an_account_wait(people):
     people.log_in("Li Ming", PASSWORD, "192.168.1.7")
 
 
+def test_an_account_that_waits_cannot_make_an_address_wait(people):
+    """All officers at the laptop have one address, and somebody elsewhere guesses for one."""
+    open_account(people)
+    open_account(people, "Wang Fang")
+    for _ in range(7):
+        refusal(people.log_in, "Li Ming", "wrong wrong wrong", "elsewhere")
+    for _ in range(40):
+        refusal(people.log_in, "Li Ming", "wrong wrong wrong", "here")
+    assert people.log_in("Wang Fang", PASSWORD, "here")
+
+
 def test_waits_double_up_to_the_longest_and_are_forgotten(clock):
     throttle = Throttle(free=3, most_wait_s=10, now=clock)
     waits = []

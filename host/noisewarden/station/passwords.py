@@ -45,8 +45,10 @@ class Passwords:
 
     def enter(self, name: str, address: str) -> None:
         """Before each try. Throttled when the address, or else the account, has to wait."""
-        wait_s = self._addresses.enter(address) or self._accounts.enter(name)
-        if wait_s:
+        if wait_s := self._addresses.enter(address):
+            raise Throttled(wait_s)
+        if wait_s := self._accounts.enter(name):
+            self._addresses.take_back(address)  # somebody elsewhere may guess
             raise Throttled(wait_s)
 
     def passed(self, name: str, address: str) -> None:

@@ -55,6 +55,12 @@ class Throttle:
             tries.last_s = now_s
             return 0.0
 
+    def take_back(self, key: str) -> None:
+        """The try was none: it came to nothing for another reason."""
+        with self._lock:
+            if tries := self._tries.get(key):
+                tries.count = max(tries.count - 1, 0)
+
     def passed(self, key: str) -> None:
         """The try was right: the key begins anew."""
         with self._lock:
