@@ -54,13 +54,15 @@ class Connection(H11Protocol):
         with suppress(OSError):  # ssl.SSLError is one
             encrypted = await self.loop.start_tls(transport, self, tls, server_side=True)
         self._handshake = None
-        if encrypted:
-            super().connection_made(encrypted)
-            early, self._early = self._early, b""
-            if early:
-                self.data_received(early)
-        elif self in self.connections:
+        if self not in self.connections:
+            return  # it was lost in the same moment
+        if not encrypted:
             self.connection_lost(None)
+            return
+        super().connection_made(encrypted)
+        early, self._early = self._early, b""
+        if early:
+            self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
         if self._handshake:  # is over, but `_encrypt` does not know yet
