@@ -20,7 +20,7 @@ MOVED = "station.sqlite.moved"
 _PRIVATE = 0o600
 """The keys of boxes are in it."""
 WAIT_S = 30
-"""For another process that writes."""
+"""For another process that writes, or a server that does not answer."""
 
 _FORMS = "postgresql+psycopg://USER@HOST/NAME or sqlite:////PATH/FILE"
 
@@ -171,8 +171,16 @@ def alone(connection: sql.Connection, table: sql.Table) -> None:
 
 def _options(url: sql.URL) -> dict[str, Any]:
     if url.get_backend_name() != "sqlite":
-        # A connection that a restarted database has cut is made anew.
-        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": WAIT_S}}
+        # A connection that a restarted database has cut is made anew; one to a computer that has
+        # vanished is given up, which TCP by itself does after hours.
+        alive = {
+            "connect_timeout": WAIT_S,
+            "keepalives_idle": WAIT_S // 2,
+            "keepalives_interval": WAIT_S // 6,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 1000 * WAIT_S,
+        }
+        return {"pool_pre_ping": True, "connect_args": alive}
     own = {"connect_args": {"timeout": WAIT_S, "check_same_thread": False}}
     if _in_memory(url):
         # Each connection would be a database of its own.

@@ -110,6 +110,14 @@ def test_a_server_that_goes_away_in_a_transaction_is_one_line_and_nothing_is_hal
             assert connection.execute(sql.select(boxes)).all() == []
 
 
+def test_a_server_that_vanishes_is_given_up_within_half_a_minute(postgresql_url):
+    with Database(postgresql_url) as database, database.reading() as connection:
+        taken = connection.connection.driver_connection.info.get_parameters()
+    alive = {name: int(taken[f"keepalives_{name}"]) for name in ("idle", "interval", "count")}
+    assert alive["idle"] + alive["interval"] * alive["count"] <= 30
+    assert int(taken["tcp_user_timeout"]) == 30_000  # ms
+
+
 def test_a_database_that_does_not_exist_is_told_in_one_line(postgresql):
     with pytest.raises(UserError, match="create it, or correct its URL") as refusal:
         Database(postgresql.url("nowhere"))
