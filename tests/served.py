@@ -183,7 +183,8 @@ class Visitor(httpx.Client):
     def __init__(self, served: Served) -> None:
         trusted = served.authority.ca_pem.decode()
         verify = ssl.create_default_context(cadata=trusted) if served.tls else True
-        super().__init__(base_url=served.url, verify=verify, trust_env=False)
+        # httpx itself gives up after five seconds, for which a busy machine may stand still.
+        super().__init__(base_url=served.url, verify=verify, trust_env=False, timeout=PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self  # httpx would refuse one that has logged in already

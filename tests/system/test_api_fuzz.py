@@ -31,6 +31,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from system.boxes import PATIENCE_S
 from system.serving import Serving, register
 
 EXAMPLES = 20
@@ -144,10 +145,11 @@ def fill(database: Database) -> None:
 
 
 def test_the_document_is_the_one_that_is_served(station):
-    served = httpx.get(f"{station.url}/api/v1/openapi.json").json()
-    assert served | {"info": None} == document() | {"info": None}
-    with httpx.stream("GET", station.url + STREAM, headers=station.headers()) as answer:
-        assert answer.status_code == 200
+    with httpx.Client(base_url=station.url, trust_env=False, timeout=PATIENCE_S) as client:
+        served = client.get("/api/v1/openapi.json").json()
+        assert served | {"info": None} == document() | {"info": None}
+        with client.stream("GET", STREAM, headers=station.headers()) as answer:
+            assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("cases", REQUESTS)
@@ -156,7 +158,7 @@ def test_no_request_makes_it_fail(station, cases):
     @given(cases)
     def ask(case: schemathesis.Case) -> None:
         case.call_and_validate(
-            base_url=station.url, headers=station.headers(), checks=PROMISED, timeout=30
+            base_url=station.url, headers=station.headers(), checks=PROMISED, timeout=PATIENCE_S
         )
 
     ask()
@@ -180,5 +182,5 @@ def test_a_damaged_picture_is_no_plan(station, kind):
         answer = client.post("/api/v1/plans?name=x", content=data, headers=headers)
         assert answer.status_code in (201, 422), answer.text
 
-    with httpx.Client(base_url=station.url, trust_env=False) as client:
+    with httpx.Client(base_url=station.url, trust_env=False, timeout=PATIENCE_S) as client:
         upload()

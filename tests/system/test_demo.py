@@ -130,9 +130,10 @@ def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):
         expect(page.locator(".tile")).to_have_count(2)
         number = page.locator(".tile", has_text="square-east").locator("[data-laeq]")
         expect(number).to_have_text(re.compile(r"\d\d\.\d"))
-        assert httpx.get(link).status_code == 410
+        assert httpx.get(link, timeout=PATIENCE_S).status_code == 410
         # A stranger who comes without a link is not known.
-        assert httpx.get(page.url, follow_redirects=True).url.path == "/login"
+        stranger = httpx.get(page.url, follow_redirects=True, timeout=PATIENCE_S)
+        assert stranger.url.path == "/login"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sql
 from noisewarden.database import Database
@@ -36,8 +35,9 @@ def test_from_the_first_start_to_the_end(tmp_path: Path, sign: signal.Signals) -
     folder = tmp_path / "station"
     with Serving(folder) as station:
         assert station.setup.startswith(f"{station.url}/welcome#")
-        assert httpx.get(f"{station.url}/healthz").text.strip() == "ok"
-        assert httpx.get(station.url, follow_redirects=True).url.path == "/login"
+        with Visitor(station) as anybody:
+            assert anybody.get("/healthz").text.strip() == "ok"
+            assert anybody.get("/", follow_redirects=True).url.path == "/login"
         with station.administrator() as chief:
             page = chief.get("/")
             assert page.status_code == 200 and "text/html" in page.headers["content-type"]
@@ -110,8 +110,10 @@ class Seen:
         def now() -> dict[str, Any]:
             return self._chief.get(self._path).json()
 
-        until(lambda: (now()["reading"] or {}).get("shown") == text, lambda: f"{now()}")
-        assert now()["online"]
+        def shown(box: dict[str, Any]) -> bool:
+            return box["online"] and (box["reading"] or {}).get("shown") == text
+
+        until(lambda: shown(now()), lambda: f"{now()}")
 
     def does(self, action: str, **arguments: Any) -> None:
         wish = {"action": action, "arguments": arguments}
@@ -250,7 +252,8 @@ def test_a_broker_that_refuses_is_told_and_the_pages_are_there(tmp_path: Path) -
     url = "mqtt://station:hunter2@127.0.0.1:1"
     with Serving(tmp_path / "station", env=os.environ | {"NOISEWARDEN_BROKER": url}) as station:
         assert "boxes   broker 127.0.0.1:1" in station.said
-        assert httpx.get(f"{station.url}/healthz").text.strip() == "ok"
+        with Visitor(station) as anybody:
+            assert anybody.get("/healthz").text.strip() == "ok"
         assert station.end(signal.SIGTERM) == 0
     complaint, end = station.complaints
     assert complaint.startswith("broker 127.0.0.1:1: ") and "tried again" in complaint
