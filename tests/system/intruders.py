@@ -16,11 +16,12 @@ from mqtt_raw import Client, Message
 from noisewarden import register as keys
 from noisewarden.firmware import wire
 from served import Visitor
-from system.boxes import until
+from system.boxes import PATIENCE_S, until
 from system.serving import Serving, register
 
 API = "/api/v1"
 PRETENDS_FOR_S = 2
+"""After each word; the first may take its time."""
 
 
 def secret(box: str) -> bytes:
@@ -136,7 +137,7 @@ class Pretender:
                 came, _ = self._listener.accept()
             except OSError:
                 return
-            came.settimeout(PRETENDS_FOR_S)
+            came.settimeout(PATIENCE_S)
             try:
                 trusted = context.wrap_socket(came, server_side=True) if context else came
                 with closing(trusted):
@@ -151,6 +152,7 @@ def _all(told: socket.socket) -> bytes:
     try:
         while part := told.recv(4096):
             data += part
+            told.settimeout(PRETENDS_FOR_S)
     except OSError:
         pass
     return data

@@ -83,7 +83,7 @@ def test_they_go_on_without_the_station(town: Town, further: list[Further]) -> N
 
 
 def test_in_the_end_store_and_journals_are_the_same(town: Town, further: list[Further]) -> None:
-    town.power.close()
+    town.come_to_rest()
     town.all_arrived()
     assert town.count() == sum(map(len, town.journals().values()))
     assert town.incidents() == town.incidents_of_journals()
