@@ -31,6 +31,7 @@ from noisewarden.station.authority import Authority
 from noisewarden.store import Store
 from noisewarden.virtual.supervisor import VirtualBox
 from system.boxes import JOURNAL_KEY, PATIENCE_S, Bench, put, tones, until
+from system.halting import halt_at
 
 pytest_plugins = ["postgres"]
 
@@ -454,12 +455,16 @@ def test_a_power_cut_leaves_the_old_set_or_the_new_one(
     assert (tmp_path / "flash/manifest").read_bytes() == program()[manifest.MANIFEST]
 
 
-def test_ctrl_c_says_how_the_box_stands_and_starts_it(used: VirtualBox, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_the_box_stands_and_starts_it(
+    used: VirtualBox, tmp_path: Path, monkeypatch
+) -> None:
+    next_config = tmp_path / "flash/next" / CONFIG
+    order = halt_at(next_config, signal.SIGSTOP, tmp_path / "halting", monkeypatch)
     process = start(tmp_path, *arguments(used, tmp_path))
     assert process.stdin
     process.stdin.write(WIFI_PASSWORD + "\n")
     process.stdin.flush()
-    until((tmp_path / "flash/next" / CONFIG).exists, lambda: "nothing is sent")
+    until(lambda: not order.exists(), lambda: "nothing is sent")
     os.kill(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output) == (130, "")
