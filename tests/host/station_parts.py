@@ -23,6 +23,8 @@ from noisewarden.store import Store
 SECRET = bytes(range(32))
 """Of which `fakebox.KEY` comes."""
 OTHER = "bagu-west-02"
+PATIENCE_S = 60
+"""When what is waited for will not come any more."""
 
 READING = {
     "n": 12,
@@ -193,3 +195,11 @@ def station(folder: Path, *arguments: Any, **named: Any) -> Iterator[Station]:
         for box in (BOX, OTHER):
             admit(Register(database), box)
         yield Station(database, *arguments, **named)
+
+
+async def until(true: Callable[[], object], complaint: Callable[[], object]) -> None:
+    """Lets the loop and its threads work until `true()`; fails with `complaint()` in the end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, complaint()
+        await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from host.station_parts import PATIENCE_S
 from noisewarden.errors import UserError
 from noisewarden.firmware import wire
 from noisewarden.station.authority import FOLDER, Authority, read_ca
@@ -62,7 +63,7 @@ def server(authority: Authority) -> Iterator[int]:
             line.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE_S)
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1]
@@ -89,7 +90,10 @@ def test_a_box_trusts_its_own_station_alone(
             BOX.format(ca=str(tmp_path / "ca.der"), port=port, name=name)
         )
         run = subprocess.run(
-            [interpreter(), tmp_path / "box.py"], capture_output=True, text=True, timeout=20
+            [interpreter(), tmp_path / "box.py"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
         )
     assert run.stdout.startswith(said), run.stdout + run.stderr
 
@@ -213,7 +217,7 @@ def test_several_processes_that_start_at_once_have_one_authority(tmp_path: Path)
     runs = [
         subprocess.Popen([sys.executable, "-c", make], stdout=subprocess.PIPE) for _ in range(4)
     ]
-    said = {run.communicate(timeout=30)[0] for run in runs}
+    said = {run.communicate(timeout=PATIENCE_S)[0] for run in runs}
     assert len(said) == 1 and len(said.pop()) > 500
     assert [path.name for path in tmp_path.iterdir()] == [FOLDER]
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from host.fakebox import BOX, START_S, Journal
-from host.station_parts import OTHER, STATE, Station, reading, station
+from host.station_parts import OTHER, PATIENCE_S, STATE, Station, reading, station
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.station.commanding import WITHIN_S
@@ -390,7 +390,7 @@ def test_it_ends_though_something_is_asked_at_that_moment(parts, turns):
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=1)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
         assert done
 
     run(work())

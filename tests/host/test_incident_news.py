@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from host.fakebox import BOX, Journal
-from host.station_parts import Station, add_boot, add_stage, arrivals, station
+from host.station_parts import Station, add_boot, add_stage, arrivals, station, until
 from noisewarden.station import incident_news
 from noisewarden.station.incident_news import IncidentNews
 
@@ -22,6 +22,9 @@ class Elsewhere:
         self.told: list[dict[str, Any]] = []
         self.news = IncidentNews(other.database, lambda event, data: self.told.append(data))
         self.journal = Journal()
+        self.looks = 0
+        self._look = self.news._look
+        self.news._look = self._counted
         self._now_s = int(time.time())
         add_boot(self.journal, unix_s=self._now_s - 600, boot=1)
 
@@ -32,10 +35,16 @@ class Elsewhere:
         self.other.incidents.advance(BOX)
 
     async def look(self) -> list[tuple[int, bool]]:
-        """Stage and alarm of what is told within a moment."""
-        before = len(self.told)
-        await asyncio.sleep(0.2)
+        """Stage and alarm of what is told by the looks that follow."""
+        before, looks = len(self.told), self.looks
+        # One was under way, and what the second finds is told before the third.
+        await until(lambda: self.looks >= looks + 3, lambda: "nobody looks")
         return [(each["stage"], each["alarm"]) for each in self.told[before:]]
+
+    def _counted(self) -> list[dict[str, Any]]:
+        found = self._look()
+        self.looks += 1
+        return found
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from host.fakebox import BOX, KEY, OTHER_KEY, START_S, Journal, journal
 from host.station_parts import (
     OTHER,
+    PATIENCE_S,
     READING,
     STATE,
     add_boot,
@@ -18,6 +19,7 @@ from host.station_parts import (
     payloads,
     reading,
     station,
+    until,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -252,12 +254,15 @@ def test_a_disk_that_is_full_is_told_and_loses_nothing(parts, monkeypatch):
         task = asyncio.create_task(parts.intake.run())
         for payload in payloads(made[:5]):
             parts.hear("record", payload)
-        await asyncio.sleep(0.3)
+        await until(lambda: parts.live.troubles, lambda: "nobody is told")
         assert "make room" in parts.live.troubles["store"] and parts.line.acks == []
         for payload in payloads(made[5:]):
             parts.hear("record", payload)
         full = False
-        await asyncio.sleep(0.3)
+        await until(
+            lambda: parts.line.acks and parts.line.acks[-1][2] == 10 and not parts.live.troubles,
+            lambda: f"{parts.line.acks} {parts.live.troubles}",
+        )
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -346,11 +351,11 @@ def test_a_box_that_is_registered_while_it_speaks_is_heard_from_its_first_word(p
             parts.hear("record", payload, box="new-03")
         parts.hear("reading", reading(), box="stranger")
         admit(parts.register, "new-03")
-        await asyncio.sleep(0.3)
+        await until(lambda: parts.entries("new-03") == made, lambda: parts.entries("new-03"))
         parts.register.revoke("new-03")
-        await asyncio.sleep(0.2)
+        await until(lambda: not parts.intake.knows("new-03"), lambda: "it is still heard")
         parts.hear("reading", reading(), box="new-03")
-        await asyncio.sleep(0.2)
+        await until(lambda: parts.intake.counts["unknown"] == 2, lambda: parts.intake.counts)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -368,7 +373,7 @@ def test_a_box_that_is_revoked_is_offline_though_its_will_does_not_come(parts, m
         for box in (BOX, OTHER):
             parts.hear("reading", reading(), box=box)
         parts.register.revoke(OTHER)
-        await asyncio.sleep(0.3)
+        await until(lambda: not parts.live.box(OTHER)["online"], lambda: "it is still online")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -622,7 +627,7 @@ def test_it_ends_though_something_comes_at_that_moment(parts, turns):
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=1)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
         assert done
 
     asyncio.run(work())

@@ -2,7 +2,6 @@
 else. A real Mosquitto obeys them in tests/system/test_several_intakes.py."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host.station_parts import admit
+from host.station_parts import admit, until
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.register import Register
@@ -28,23 +27,28 @@ class Kept:
 
     def __init__(self, folder: Path, database: Database, url: str = URL) -> None:
         self.told: dict[str, str] = {}
+        self.rounds = 0
         self.folder = folder / FOLDER
         self.register = Register(database)
         self.keeper = Keeper(url, folder, self.register, CERTIFICATE, BOXES, self._trouble)
 
     def _trouble(self, what: str, why: str) -> None:
         self.told[what] = why
+        self.rounds += 1
 
     def boxes(self) -> list[str]:
         lines = (self.folder / "boxes.passwords").read_text().splitlines()
         return [line.partition(":")[0] for line in lines]
 
-    def look(self, connected: bool = False) -> None:
-        """What a second of its work does."""
+    def look(self, connected: bool = False, rounds: int = 1) -> None:
+        """What a second of its work does, or some of them."""
 
         async def work() -> None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.keeper.run(lambda: connected), 0.2)
+            wanted = self.rounds + rounds
+            task = asyncio.create_task(self.keeper.run(lambda: connected))
+            await until(lambda: self.rounds >= wanted, lambda: "it does not look")
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
         asyncio.run(work())
 
@@ -147,9 +151,9 @@ def test_a_mosquitto_reads_them_again_once_for_each_change(tmp_path, database, m
     called = kept.folder / "mosquitto"
     called.symlink_to("/bin/cat")
     with runs(kept.folder, str(called)) as running:
-        kept.look(connected=True)
+        kept.look(connected=True, rounds=5)
         admit(kept.register, "b")
-        kept.look()
+        kept.look(rounds=5)
         running.communicate(b"")
     assert told == [(running.pid, signal.SIGHUP)] * 2
     assert kept.told["mosquitto"] == ""

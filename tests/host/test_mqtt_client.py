@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from host.station_parts import PATIENCE_S
 from noisewarden.errors import UserError
 from noisewarden.station import mqtt_client
 from noisewarden.station.mqtt_client import BrokerClient
@@ -71,11 +72,10 @@ def broker(granted: int | None) -> Iterator[StubbornBroker]:
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch):
     monkeypatch.setattr(mqtt_client, "_PAUSES_S", (0.1,))
-    monkeypatch.setattr(mqtt_client, "_WITHIN_S", 0.5)
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not true():
             await asyncio.sleep(0.01)
 
@@ -176,7 +176,7 @@ def test_it_ends_though_the_broker_answers_at_that_moment(monkeypatch, turns):
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=1)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
         assert done
 
     asyncio.run(work())
