@@ -128,7 +128,9 @@ class Console:
     def _read(self, timeout_s: float) -> bytes:
         try:
             self._serial.timeout = timeout_s
-            return self._serial.read(max(self._serial.in_waiting, 1))
+            first = self._serial.read(max(self._serial.in_waiting, 1))
+            # A lone letter is the beginning of what has come by now: no last words of its own.
+            return first + self._serial.read(self._serial.in_waiting)
         except OSError:
             raise self._vanished() from None
 

@@ -135,7 +135,7 @@ def test_following_writes_readings_beside_the_records(tmp_path, capsys):
     table = tmp_path / "box.csv"
     with FakeBox(journal(20)) as box:
         code, output, errors = run(
-            capsys, "--port", box.port, "--csv", table, "--follow", "--seconds", "1"
+            capsys, "--port", box.port, "--csv", table, "--follow", "--seconds", "8"
         )
     assert (code, errors) == (0, "")
     assert "21 new records" in output and "LAeq  71.2  limit 70  shown  71 red" in output
