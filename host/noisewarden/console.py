@@ -119,7 +119,7 @@ class Console:
         if parsed:
             topic, payload = parsed
             return *wire.split_topic(topic), payload
-        if line.startswith("{"):
+        if line.startswith("{") or len(line) > wire.LINE_MOST_CHARS:
             self.corrupt += 1
         if line:
             self._other.append(line)
