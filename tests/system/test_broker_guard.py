@@ -65,14 +65,15 @@ def test_failed_logins_leave_nothing_behind(broker):
 @pytest.mark.parametrize("begun", [b"", b"\x10", connect(A, A, PASSWORDS[A])[:-1]], ids=len)
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_who_does_not_connect_in_time_is_dropped(broker, monkeypatch, encrypted, begun):
-    monkeypatch.setattr(guard, "CONNECT_WITHIN_S", 0.5)
+    # The handshake is among it, and this machine may stand still meanwhile.
+    monkeypatch.setattr(guard, "CONNECT_WITHIN_S", 6 if encrypted else 0.5)
     plain = socket.create_connection((broker.host, broker.port))
     with Client(broker.connect() if encrypted else plain) as client, closing(plain):
-        start = time.monotonic()
         client.send(begun)
         assert client.is_cut()
-        assert time.monotonic() - start < 5
     until(lambda: is_empty(broker), "something is left")
+    # What comes unencrypted may be no TLS at all.
+    assert broker.broker.refused["no CONNECT in time"] == 2 or not encrypted
 
 
 def test_an_address_has_so_many_connections_without_a_login_and_others_have_theirs(broker):

@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import serial
+from noisewarden.virtual.sound import RATE_HZ
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import LISTENER, PATIENCE_S, Log, Terminal, box
+from system.boxes import LISTENER, PATIENCE_S, Log, Terminal, box, until
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def test_ctrl_c_gives_the_prompt_and_ctrl_d_the_app(running: VirtualBox) -> None
         terminal.type("machine.reset_cause() * 100\r")
         terminal.expect("100\n")
         terminal.expect(">>> ")
-        terminal.type("while True: pass\r\r")
-        time.sleep(0.2)
+        terminal.type('exec("print(6 * 7)\\nwhile True: pass")\r')
+        terminal.expect("42")  # it runs
         terminal.type("\x03")
         assert "KeyboardInterrupt" in terminal.expect(">>> ")
         terminal.type("\x04")
@@ -99,8 +99,11 @@ def test_ctrl_c_gives_the_prompt_and_ctrl_d_the_app(running: VirtualBox) -> None
         terminal.expect('{"second": 1, "cause": 5}')
 
 
-def test_ctrl_c_in_the_raw_repl_interrupts_what_a_tool_left_running(running: VirtualBox) -> None:
-    mpremote(running, "exec", "--no-follow", "while True: pass")
+def test_ctrl_c_in_the_raw_repl_interrupts_what_a_tool_left_running(
+    running: VirtualBox, tmp_path: Path
+) -> None:
+    mpremote(running, "exec", "--no-follow", "open('runs', 'w').close()\nwhile True: pass")
+    until((tmp_path / "flash/runs").exists, lambda: "it does not run")
     assert mpremote(running, "exec", "print('mine again')").strip() == "mine again"
 
 
@@ -123,7 +126,8 @@ def test_a_failing_boot_keeps_main_from_running(running: VirtualBox, tmp_path: P
 
 
 def test_a_reader_gets_what_is_said_from_now_on(running: VirtualBox) -> None:
-    time.sleep(4)
+    feeder = running.feeder
+    until(lambda: feeder.offered - feeder.dropped > 4 * RATE_HZ, lambda: "it hears nothing")
     with Terminal(running.port) as terminal:
         second = json.loads(terminal.expect("\n"))["second"]
     assert second >= 3

@@ -61,7 +61,8 @@ def test_who_does_not_ask_in_time_is_cut_off(station, said):
 
 
 def test_a_body_that_comes_slowly_but_comes_is_waited_for(station, monkeypatch):
-    monkeypatch.setattr(connections, "ASK_WITHIN_S", 4 * SOON_S)
+    # Between two parts this machine may stand still for as long as five of them are apart.
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", 7 * SOON_S)
     body = json.dumps({"name": ADMIN, "password": PASSWORD}).encode()
     head = (
         "POST /api/v1/session HTTP/1.1",
@@ -70,7 +71,7 @@ def test_a_body_that_comes_slowly_but_comes_is_waited_for(station, monkeypatch):
         f"Content-Length: {len(body)}",
     )
     with connected(station, "\r\n".join((*head, "", "")).encode()) as connection:
-        part = len(body) // 5
+        part = len(body) // 9
         for at in range(0, len(body), part):
             time.sleep(SOON_S)
             connection.sendall(body[at : at + part])
@@ -112,13 +113,14 @@ def test_who_does_not_even_begin_tls_is_bounded_and_cut_off_too(tmp_path, monkey
             assert visitor.get("/api/v1/session").json()["name"] == ADMIN
 
 
-def test_who_has_asked_is_not_cut_off(station):
+def test_who_has_asked_is_not_cut_off(station, monkeypatch):
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", 6 * SOON_S)
     with (
         station.visitor(ADMIN) as visitor,
         visitor.stream("GET", "/api/v1/stream", timeout=PATIENCE_S) as answer,
     ):
         began = time.monotonic()
         for _ in answer.iter_lines():
-            if time.monotonic() - began > 3 * SOON_S:
+            if time.monotonic() - began > 7 * SOON_S:
                 return
         pytest.fail("the stream was cut off")
