@@ -254,6 +254,19 @@ class Bench(Terminal):
         """Asks for the records after those there are."""
         self.say("ack", seq=self.entries[-1][0] if self.entries else 0)
 
+    def take_all(self, state: Path) -> None:
+        """Collects what is on the flash of this box by the next second."""
+        self.next("reading")
+        self.next("reading")
+        newest = on_flash(state, self._key)[-1][0]
+        self.collect()
+
+        def came() -> bool:
+            self.listen()
+            return bool(self.entries) and self.entries[-1][0] >= newest
+
+        until(came, lambda: f"not all of {newest} records in {self.entries[-1:]}")
+
     def listen(self) -> None:
         """Takes in what has come."""
         self.seen += self._serial.read(self._serial.in_waiting or 1).decode(errors="replace")

@@ -68,19 +68,21 @@ def own(tmp_path: Path) -> Iterator[Running]:
 
 
 def test_the_time_is_set(street: Running) -> None:
+    began = time.monotonic()
     outcome, detail = street.bench.ask("set_time", time=EVENING_UNIX_S + 60)
     assert outcome == "done" and detail.startswith("clock moved by ")
     assert street.bench.payloads("state")[-1]["clock"] == 2
     reading = street.bench.next("reading")
-    assert reading["time"] == pytest.approx(EVENING_UNIX_S + 60, abs=2)
+    took_s = time.monotonic() - began
+    assert -2 <= reading["time"] - (EVENING_UNIX_S + 60) <= took_s + 2
     outcome, detail = street.bench.ask("set_time", time=5)
     assert outcome == "refused" and "5 is not a time" in detail
 
 
 def test_a_text_is_shown_for_its_time(street: Running) -> None:
-    assert street.bench.ask("show", text="QUIET", seconds=2) == ("done", "")
-    shown = [street.bench.next("reading")["shown"] for _ in range(4)]
-    while shown[-1] == "--":  # a busy PC has lost samples
+    assert street.bench.ask("show", text="QUIET", seconds=8) == ("done", "")
+    shown = [street.bench.next("reading")["shown"]]
+    while shown[-1] in ("QUIET", "--"):  # a busy PC has lost samples
         shown.append(street.bench.next("reading")["shown"])
     assert shown[0] == "QUIET" and shown[-1] == "60"
 
@@ -100,6 +102,7 @@ def test_the_self_test_names_its_parts(street: Running) -> None:
         assert part in detail
 
 
+@pytest.mark.timed
 def test_the_lamp_is_lit_from_afar_and_goes_out_by_itself(street: Running) -> None:
     street.bench.ask("set_time", time=EVENING_UNIX_S)
     street.bench.next("reading")
@@ -167,9 +170,7 @@ def test_a_line_may_come_in_pieces_and_is_answered_once(street: Running) -> None
 
 def test_every_command_is_in_the_journal(street: Running) -> None:
     street.bench.ask("show", text="HI", seconds=1)
-    street.bench.next("reading")
-    street.bench.collect()
-    street.bench.next("reading")
+    street.bench.take_all(street.state)
     last = street.bench.records("command")[-1]
     assert (last["action"], last["by"], last["outcome"]) == ("show", "usb", "done")
 
@@ -209,9 +210,7 @@ def test_ctrl_c_puts_the_lamp_out_and_ctrl_d_goes_on(own: Running) -> None:
     bench.next("reading")
     own.box.cut_power()
     assert starts(bench) == (4, "power")
-    bench.next("reading")
-    bench.collect()
-    bench.next("reading")
+    bench.take_all(own.state)
     causes = [record["cause"] for record in bench.records("boot")]
     assert causes == ["power", "soft", "asked", "power"]
     assert [entry[0] for entry in bench.entries] == list(range(1, len(bench.entries) + 1))
@@ -250,9 +249,7 @@ def test_a_bad_config_file_gives_way_to_the_last_good_one_and_to_the_defaults(
                 (tmp_path / "flash/config.json.last").unlink()
             own.box.cut_power()
             assert bench.next("state")["place"] == place
-            bench.next("reading")
-            bench.collect()
-            bench.next("reading")
+            bench.take_all(own.state)
             faults = [record["text"] for record in bench.records("fault")]
             assert faults[-2].startswith("config.json: not valid JSON")
             assert faults[-1].endswith("last good copy holds" if last else "the defaults hold")

@@ -15,7 +15,7 @@ import pytest
 from noisewarden.virtual.fast import run_fast
 from noisewarden.virtual.sound import RATE_HZ, Frame
 from system import town as towns
-from system.boxes import RESTED_MAIN, flash, tones
+from system.boxes import RESTED_MAIN, flash, tones, until
 from system.town import REAL, Echo, Town
 
 pytest_plugins = ["postgres"]
@@ -51,11 +51,12 @@ def test_the_station_is_killed_in_the_middle_of_intake(town: Town) -> None:
 
 def test_the_link_is_cut_for_a_journal_of_two_hours(town: Town) -> None:
     town.wire.cut()
+    # What was on its way may still come.
+    completed = sum(map(len, town.journals().values()))
     town.measure_on()
     town.record_on()
-    before = town.count()
     town.record_on()
-    assert town.count() == before
+    assert town.count() <= completed
     town.wire.mend()
     town.all_arrived()
 
@@ -102,14 +103,20 @@ def test_boxes_lose_their_power_in_the_middle_of_a_record(town: Town) -> None:
 
 
 def test_the_database_takes_nothing_for_a_while(town: Town) -> None:
+    def refusals() -> list[str]:
+        return [line for line in town.station.complaints if "the database refuses" in line]
+
     with town.without_database():
         town.measure_on()
+        until(refusals, lambda: "nothing is refused")
         time.sleep(4)
+        # No more comes than is in the station, however late the count below is.
+        town.wire.stall()
     assert town.waiting() > LOAD
+    town.wire.mend()
     town.all_arrived()
     town.end()
-    refusals = [line for line in town.complaints if "the database refuses" in line]
-    assert refusals and all("; " in line for line in refusals)
+    assert all("; " in line for line in refusals())
     town.start()
 
 
