@@ -25,7 +25,9 @@ def chromium() -> Iterator[Browser]:
     assert path, "no chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         # Its sandbox does not start for root, which CI is.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 

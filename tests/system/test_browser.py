@@ -5,7 +5,7 @@ import time
 from urllib.parse import quote
 
 import pytest
-from browser import PHONE, barriers, chromium, log_in, overflow_px, page_of
+from browser import PATIENCE_MS, PHONE, barriers, chromium, log_in, overflow_px, page_of
 from host.fakebox import Journal
 from host.station_parts import Line, add_minute, add_stage, arrivals
 from noisewarden.station.live import SILENT_AFTER_S
@@ -73,6 +73,7 @@ def test_from_the_set_up_link_to_the_first_log_in(browser, tmp_path):
             expect(page.get_by_text("No box is registered yet")).to_be_visible()
         with browser.new_context(base_url=served.url, locale="en-GB") as context:
             page = context.new_page()  # a link that was used is refused, which Chromium logs
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(link)
             expect(page.get_by_role("alert")).to_contain_text("used already")
 
@@ -184,7 +185,7 @@ def test_tabs_that_nobody_sees_leave_the_others_their_connections(browser, stati
         for _ in range(7):
             tab = page.context.new_page()
             tab.goto(f"/boxes/{EAST}")
-            expect(tab.locator("#link")).to_have_text("Live", timeout=30_000)
+            expect(tab.locator("#link")).to_have_text("Live")
             tab.evaluate(SEEN, False)
         with tab.expect_request("**/api/v1/stream"):
             tab.evaluate(SEEN, True)
@@ -196,6 +197,7 @@ def test_without_the_station_no_level_stays_on_the_page(browser, tmp_path):
             served.administrator()
             served.add_box(EAST, "Bagu square, east")
             page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(served.url)
             log_in(page, ADMIN)
             expect(page.locator("#link")).to_have_text("Live")
@@ -333,6 +335,7 @@ def test_what_takes_its_time_is_seen_to_be_under_way(browser, station):
 def test_a_proxy_before_a_station_that_is_down_is_understood(browser, station):
     # Its 502 is an error on the console too, so this page is none of `page_of`.
     page = browser.new_page(base_url=station.url, locale="en-GB")
+    page.set_default_timeout(PATIENCE_MS)
     page.goto("/login")
     html = {"status": 502, "content_type": "text/html", "body": "<h1>Bad Gateway</h1>"}
     page.route("**/api/v1/session", lambda route: route.fulfill(**html))

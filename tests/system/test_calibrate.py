@@ -65,8 +65,7 @@ def test_a_box_takes_a_calibration_at_once_and_keeps_it(bench: Bench, state: Pat
     bench.next("reading")
     assert bench.next("reading")["laeq"] == pytest.approx(71 - 1.372, abs=0.05)
     assert json.loads((state / "flash/calibration.json").read_text()) == GOOD
-    bench.collect()
-    bench.next("reading")
+    bench.take_all(state)
     record = bench.records("calibration")[-1]
     integers = {"offset_mdb": -1372, "uncertainty_mdb": 410}
     texts = {name: text for name, text in GOOD.items() if isinstance(text, str)}
@@ -91,13 +90,12 @@ def test_a_bad_calibration_is_refused_and_changes_nothing(
 
 
 def test_a_void_calibration_is_told_over_restarts_until_the_next_one(
-    bench: Bench, box: VirtualBox
+    bench: Bench, box: VirtualBox, state: Path
 ) -> None:
     bench.ask("set_calibration", calibration=GOOD)
     assert bench.ask("void_calibration", reason="drift +1.8 dB") == ("done", "drift +1.8 dB")
     assert flags(bench) == ["uncalibrated"]
-    bench.collect()
-    bench.next("reading")
+    bench.take_all(state)
     record = bench.records("command")[-1]
     assert (record["action"], record["outcome"]) == ("void_calibration", "done: drift +1.8 dB")
     box.cut_power()

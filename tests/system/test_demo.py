@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from browser import chromium
+from browser import PATIENCE_MS, chromium
 from noisewarden.demo import crowd as crowds
 from noisewarden.demo.crowd import Crowd
 from noisewarden.demo.square import evening_zone
@@ -125,6 +125,7 @@ def test_the_browser_is_sent_to_pages_that_know_it(tmp_path):
         until(given.exists, lambda: "no browser was opened")
         link = given.read_text()
         page = chrome.new_page(locale="en-GB")
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(link)
         assert link not in page.url and "/login" not in page.url
         expect(page.locator(".tile")).to_have_count(2)

@@ -121,12 +121,14 @@ def test_hours_and_days_come_to_something_or_to_nothing(get):
     assert day["whole"]["valid_share"] == pytest.approx(22 / 24, abs=0.001)
 
 
-def test_today_is_that_of_each_boxs_place(station):
+def test_today_is_that_of_each_boxs_place(station, monkeypatch):
+    noon_s = MIDNIGHT_S + 9 * DAY_S + DAY_S // 2  # in either place it is far from midnight
+    monkeypatch.setattr(station.station.levels, "_now", lambda: noon_s)
     zones = {"today-here": "CST-8", "today-there": "BEN12"}
     with station.visitor("Vera") as viewer:
         for box, zone in zones.items():
             made = Journal()
-            made.add("minute", unix_s=int(time.time()), **MINUTE)
+            made.add("minute", unix_s=noon_s, **MINUTE)
             station.add_box(box, "a pole")
             station.store.intake(box, arrivals(made), KEY)
             station.soon(station.live.take_state, box, {"zone": zone})
