@@ -11,15 +11,13 @@ import json
 from micropython import const
 
 from noisebox import mqtt, wire
-from noisebox.links import record_payload
+from noisebox.links import make_room, record_payload
 from noisebox.upload import Upload
 
 STATE_AGAIN_MS = const(600_000)
 """So often the box tells its state unasked: its health stays true, and the station's answer sets a
 clock that went astray."""
 _PING_MS = const(15_000)
-_BETWEEN_MS = const(5)
-"""Between two records, as on the console."""
 _STEADY_MS = const(60_000)
 """A connection that lived so long was no failed attempt."""
 _RESULTS_MOST = const(8)
@@ -137,8 +135,9 @@ class StationLink:
             if self._reading:
                 reading, self._reading = self._reading, None
                 await client.publish(self._topic("reading"), _json(reading))
+            began_ms = self._clock.uptime_ms()
             if await self._send_record(client):
-                await asyncio.sleep_ms(_BETWEEN_MS)
+                await make_room(self._clock.uptime_ms() - began_ms)
             else:
                 # A reading each second wakes it, whatever else does.
                 await self._wake.wait()

@@ -194,6 +194,25 @@ def test_records_resume_where_the_station_says_in_a_window():
     scene(Box(40), script)
 
 
+def test_a_record_leaves_the_microphone_as_long_as_it_takes():
+    async def script(box):
+        publish, began_ms = box.client.publish, []
+
+        async def works(topic, *more):
+            if wire.split_topic(topic)[1] == "record":
+                began_ms.append(time.ticks_ms())
+                time.sleep_ms(30)
+            await publish(topic, *more)
+
+        box.client.publish = works
+        box.ack(0)
+        await asyncio.sleep(5)
+        assert len(began_ms) == WINDOW
+        assert all(now - before >= 60 for before, now in zip(began_ms, began_ms[1:]))
+
+    scene(Box(40), script)
+
+
 def test_a_record_that_is_new_follows_at_once():
     async def script(box):
         box.ack(0)
