@@ -21,6 +21,8 @@ BOARD = {"pins": {"relay": 32}, "relay": {"active_high": True}}
 
 PATIENCE_S = 120
 """When what is waited for will not come any more. A busy machine needs a multiple of the usual."""
+DARK_AT_FIRST_S = 7
+"""The relay is not switched within 5 s of the start (DESIGN 4.4)."""
 
 MICROPHONE = """
 import machine, time

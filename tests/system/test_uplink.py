@@ -18,7 +18,17 @@ from noisewarden.firmware import wire
 from noisewarden.station.authority import Authority
 from noisewarden.virtual.air import Air
 from noisewarden.virtual.supervisor import VirtualBox
-from system.boxes import HEAP_MAIN, RESTED_MAIN, Bench, Log, heaps, install, tones, until
+from system.boxes import (
+    DARK_AT_FIRST_S,
+    HEAP_MAIN,
+    RESTED_MAIN,
+    Bench,
+    Log,
+    heaps,
+    install,
+    tones,
+    until,
+)
 from system.stations import (
     BOX,
     JOURNAL,
@@ -32,8 +42,6 @@ from system.stations import (
 from system.test_heap import FLAT_BYTES
 
 WINDOW = 16
-DARK_AT_FIRST_S = 7
-"""The relay is not switched within 5 s of the start (DESIGN 4.4)."""
 
 
 class Street:
