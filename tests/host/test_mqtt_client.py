@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from host.station_parts import PATIENCE_S
+from host.station_parts import PATIENCE_S, until
 from noisewarden.errors import UserError
 from noisewarden.station import mqtt_client
 from noisewarden.station.mqtt_client import BrokerClient
@@ -74,12 +74,6 @@ def in_haste(monkeypatch):
     monkeypatch.setattr(mqtt_client, "_PAUSES_S", (0.1,))
 
 
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
 def run(granted: int | None, work: Callable) -> list[str]:
     """What goes wrong beside what is told: `work` takes client, broker, and what is told."""
     astray: list[str] = []
@@ -104,13 +98,13 @@ def run(granted: int | None, work: Callable) -> list[str]:
 
 def test_a_broker_that_hangs_up_as_something_leaves_is_told_and_no_more():
     async def work(client, found, told):
-        await until(lambda: client.connected)
+        await until(lambda: client.connected, lambda: "it does not come in")
         found.connections[0].close()
         time.sleep(0.05)  # the end is there, and the loop has not seen it
         await asyncio.sleep(0)
         with pytest.raises(Unreachable):
             await client.publish("noisewarden/box/ack", "{}")
-        await until(lambda: len(told) > 1)
+        await until(lambda: len(told) > 1, lambda: told)
         assert "it is tried again" in told[1]
 
     assert run(GRANTED, work) == []
@@ -118,7 +112,7 @@ def test_a_broker_that_hangs_up_as_something_leaves_is_told_and_no_more():
 
 def test_a_broker_that_hangs_up_on_a_subscription_is_told_and_no_more():
     async def work(client, found, told):
-        await until(lambda: told)
+        await until(lambda: told, lambda: "nobody is told")
         assert "it is tried again" in told[0] and not client.connected
 
     assert run(None, work) == []
@@ -126,7 +120,7 @@ def test_a_broker_that_hangs_up_on_a_subscription_is_told_and_no_more():
 
 def test_a_broker_that_lets_the_station_hear_nothing_is_told():
     async def work(client, found, told):
-        await until(lambda: told)
+        await until(lambda: told, lambda: "nobody is told")
         assert not client.connected
         assert told[0].endswith(
             f"lets the station hear nothing on {TOPIC}; allow it there; it is tried again"

@@ -286,7 +286,7 @@ def test_what_ends_all_sessions(people, change):
     session = log_in(people)
     machine = people.issue_token(BY, person, "export", days=30)
     if change == "disable":
-        people.disable(BY, person)
+        people.change(BY, person, disabled=True)
     elif change == "password":
         people.change_password(By(person, "here"), person, PASSWORD, "another seven umbrellas")
     else:
@@ -315,7 +315,7 @@ def test_a_password_that_ends_while_it_is_tried_opens_nothing(people, monkeypatc
         found = right(*tried)
         monkeypatch.undo()
         if change == "disable":
-            people.disable(BY, person)
+            people.change(BY, person, disabled=True)
         elif change == "password":
             people.change_password(BY, person, PASSWORD, "another seven umbrellas")
         else:
@@ -330,7 +330,7 @@ def test_a_role_that_is_taken_away_is_gone_at_once(people):
     administer(people)
     person = open_account(people)
     session = log_in(people)
-    people.set_role(BY, person, "viewer")
+    people.change(BY, person, role="viewer")
     assert people.sessions.find(session, SESSION).role == "viewer"
 
 
@@ -341,8 +341,8 @@ def test_a_role_that_is_taken_away_is_gone_at_once(people):
 def test_the_last_administrator_stays(people, last):
     person = administer(people)
     work = {
-        "role": lambda: people.set_role(BY, person, OFFICER),
-        "disable": lambda: people.disable(BY, person),
+        "role": lambda: people.change(BY, person, role=OFFICER),
+        "disable": lambda: people.change(BY, person, disabled=True),
         "invite again": lambda: people.invite_again(BY, person),
     }[last]
     assert refusal(work) == "last-administrator"
@@ -356,9 +356,9 @@ def test_the_last_administrator_stays(people, last):
 def test_a_shut_account_is_opened_again_with_its_name(people):
     administer(people)
     person = open_account(people)
-    assert people.disable(BY, person).disabled_s is not None
+    assert people.change(BY, person, disabled=True).disabled_s is not None
     assert refusal(people.issue_token, BY, person, "export", days=1) == "disabled"
-    assert people.enable(BY, person).disabled_s is None
+    assert people.change(BY, person, disabled=False).disabled_s is None
     log_in(people)
 
 
@@ -370,11 +370,11 @@ def test_every_change_is_in_the_audit_log(people):
     log_in(people)
     refusal(log_in, people, password="wrong wrong wrong")
     people.change_password(By(person.id, "::1"), person.id, PASSWORD, PASSWORD + "!")
-    people.set_role(by, person.id, "technician")
+    people.change(by, person.id, role="technician")
     people.issue_token(by, person.id, "export", days=1)
     people.revoke_token(by, person.id, people.sessions.machines(person.id)[0].id)
-    people.disable(by, person.id)
-    people.enable(by, person.id)
+    people.change(by, person.id, disabled=True)
+    people.change(by, person.id, disabled=False)
     people.invite_again(by, person.id)
     entries = people._audit.entries()[::-1]
     assert [(entry.person, entry.action, entry.detail) for entry in entries] == [

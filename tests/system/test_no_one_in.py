@@ -1,7 +1,6 @@
 """No one in: a station as a person starts it, and who should not get in by the door of boxes."""
 
 import json
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mqtt_raw import Client, Message, connect, station
 from noisewarden.firmware import evidence, wire
-from noisewarden.station.authority import Authority
+from noisewarden.station.authority import Authority, server_context
 from noisewarden.station.rights import STATION, UP
 from noisewarden.virtual import flash
 from noisewarden.virtual.supervisor import VirtualBox
@@ -232,12 +231,6 @@ def test_what_was_overheard_at_the_broker_is_worth_nothing_there(tmp_path):
     records = [evidence.unpack(entry[1]) for entry in on_flash(tmp_path / A, journal_key)]
     acted = [record["id"] for record in records if record["kind"] == "command"]
     assert len(acted) == len(set(acted)) and set(acted) <= asked
-
-
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 def test_who_poses_as_the_station_is_told_nothing(tmp_path):

@@ -21,13 +21,13 @@ from noisewarden.station.people import People
 from noisewarden.station.plans import Plans, Spot
 from noisewarden.station.refusals import Refused
 from noisewarden.store import Batch, Store
+from system.boxes import until
 
 pytest_plugins = ["postgres"]
 
 PROCESSES = 4
 BOXES = tuple(f"box-{number}" for number in range(5))
 MINUTES = 60
-PATIENCE_S = 60
 
 
 def arrivals():
@@ -124,26 +124,17 @@ def test_a_database_that_does_not_exist_is_told_in_one_line(postgresql):
     assert "\n" not in str(refusal.value) and "nowhere" in str(refusal.value)
 
 
-def waits_for_a_lock(postgresql, url):
+def waits_for_a_lock(database):
     """Whether somebody there waits until another has done."""
     query = (
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-        f"AND datname = '{url.database}'"
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    with sql.create_engine(postgresql.url("postgres")).connect() as connection:
+    with database.reading() as connection:
         return bool(connection.scalar(sql.text(query)))
 
 
-def until_locked(postgresql, url):
-    deadline = time.monotonic() + PATIENCE_S
-    while not waits_for_a_lock(postgresql, url):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_who_closes_an_incident_in_the_moment_it_is_loud_again_is_called_again(
-    postgresql, postgresql_url
-):
+def test_who_closes_an_incident_in_the_moment_it_is_loud_again_is_called_again(postgresql_url):
     now_s, told = int(time.time()), []
     with Database(postgresql_url) as database:
         store = Store(database)
@@ -161,22 +152,22 @@ def test_who_closes_an_incident_in_the_moment_it_is_loud_again_is_called_again(
                 closed = {"closed_s": now_s, "closed_by": 7, "outcome": "calm again"}
                 connection.execute(sql.update(incidents).where(c.box == "a").values(closed))
                 advanced = thread.submit(found.advance, "a", 2)
-                until_locked(postgresql, postgresql_url)
+                until(lambda: waits_for_a_lock(database), lambda: "it does not wait")
             advanced.result()
         assert [each["alarm"] for each in told] == [True, True]
         assert found.get(incident["id"])["closed_s"] is None
 
 
-def at_once(postgresql, url, before, work):
+def at_once(url, before, work):
     """What comes of `work` that begins while somebody else's `before` is not committed."""
     with Database(url) as database, ThreadPoolExecutor(1) as thread:
         with database.transaction() as connection:
             connection.execute(before)
             doing = thread.submit(work, database)
-            deadline = time.monotonic() + PATIENCE_S
-            while not doing.done() and not waits_for_a_lock(postgresql, url):
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            until(
+                lambda: doing.done() or waits_for_a_lock(database),
+                lambda: "it neither ends nor waits",
+            )
         return doing.result()
 
 
@@ -185,54 +176,48 @@ def people_of(database):
 
 
 @pytest.mark.parametrize("name", ["Li Ming", "LI MING"])
-def test_two_who_open_an_account_of_one_name_at_once_are_told_so(postgresql, postgresql_url, name):
+def test_two_who_open_an_account_of_one_name_at_once_are_told_so(postgresql_url, name):
     Database(postgresql_url).close()
     with pytest.raises(Refused, match="somebody has this name"):
         at_once(
-            postgresql,
             postgresql_url,
             sql.insert(people).values(name="Li Ming", role="officer", created_s=1),
             lambda database: people_of(database).invite(By(), name, "officer"),
         )
 
 
-def test_two_administrators_who_shut_each_other_out_at_once_leave_one(postgresql, postgresql_url):
+def test_two_administrators_who_shut_each_other_out_at_once_leave_one(postgresql_url):
     account = {"role": "administrator", "password": "x", "created_s": 1}
     with Database(postgresql_url) as database, database.transaction() as connection:
         accounts = [account | {"id": n, "name": f"Chief {n}"} for n in (1, 2)]
         connection.execute(sql.insert(people), accounts)
     with pytest.raises(Refused) as refusal:
         at_once(
-            postgresql,
             postgresql_url,
             sql.update(people).where(people.c.id == 1).values(disabled_s=1),
-            lambda database: people_of(database).disable(By(), 2),
+            lambda database: people_of(database).change(By(), 2, disabled=True),
         )
     assert refusal.value.code == "last-administrator"
 
 
-def test_two_who_take_in_one_box_at_once_are_told_so(postgresql, postgresql_url):
+def test_two_who_take_in_one_box_at_once_are_told_so(postgresql_url):
     Database(postgresql_url).close()
     about = {"box": "a", "place": "", "board": "b", "serial": "00"}
     entry = Registration.of_secret(bytes(32), **about)
     keys = dict.fromkeys(("password_sha256", "command_key", "journal_key"), bytes(32))
     with pytest.raises(UserError, match="is in the register"):
         at_once(
-            postgresql,
             postgresql_url,
             sql.insert(register).values(about | keys | {"counter": 0, "added_s": 1}),
             lambda database: Register(database).add(entry),
         )
 
 
-def test_a_box_that_two_place_at_once_stands_where_the_later_one_put_it(
-    postgresql, postgresql_url
-):
+def test_a_box_that_two_place_at_once_stands_where_the_later_one_put_it(postgresql_url):
     plan = {"id": 1, "name": "square", "media_type": "image/webp", "picture": b""}
     with Database(postgresql_url) as database, database.transaction() as connection:
         connection.execute(sql.insert(plans).values(plan))
     at_once(
-        postgresql,
         postgresql_url,
         sql.insert(placements).values(box="a", plan=1, x=0.5, y=0.5),
         lambda database: Plans(database).place(1, Spot("a", 0.25, 0.25)),

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import ssl
 import tempfile
 from collections.abc import Iterable
 from datetime import datetime
@@ -137,6 +138,20 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Of who shows this certificate; UserError when it cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise UserError(
+            f"{certificate}: the station's certificate cannot be used ({error}); "
+            "see that it and its key can be read and belong together"
+        ) from None
+    return context
 
 
 def read_ca(path: Path) -> bytes:

@@ -9,7 +9,6 @@ import errno
 import hmac
 import logging
 import secrets
-import ssl
 from asyncio import sslproto
 from collections import Counter
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from noisewarden.errors import UserError
+from noisewarden.station.authority import server_context
 from noisewarden.station.guard import Door, Refused, WaitingRoom, let_in
 from noisewarden.station.packets import Login
 from noisewarden.station.rights import STATION, Boxes, OfBox, OfStation, Rights
@@ -186,19 +186,6 @@ def _allow_files() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:
-        raise UserError(
-            f"{certificate}: the station's certificate cannot be used ({error}); "
-            "see that it and its key can be read and belong together"
-        ) from None
-    return context
 
 
 def cannot_listen(host: str, port: int, error: OSError) -> UserError:

@@ -156,20 +156,11 @@ class People:
         with self._reading() as connection:
             return _person(connection, person)
 
-    def set_role(self, by: By, person: int, role: str) -> Person:
-        return self.change(by, person, role=role)
-
-    def disable(self, by: By, person: int) -> Person:
-        """Shuts an account and ends all that stands for it; the name stays with what it did."""
-        return self.change(by, person, disabled=True)
-
-    def enable(self, by: By, person: int) -> Person:
-        return self.change(by, person, disabled=False)
-
     def change(
         self, by: By, person: int, *, role: str | None = None, disabled: bool | None = None
     ) -> Person:
-        """Both at once or neither; what is None stays as it is."""
+        """Gives a role, shuts an account (all that stands for it ends; the name stays with what it
+        did) or opens it again: both at once or neither, and what is None stays as it is."""
         values: dict[str, Any] = {}
         noted = []
         if role is not None:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from noisewarden.station.broker import server_context
+from noisewarden.station.authority import server_context
 from noisewarden.station.station import Station
 from noisewarden.station.web import events, languages, pages, problems, watch
 from noisewarden.station.web.connections import Connection
