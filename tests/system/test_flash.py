@@ -88,7 +88,7 @@ def test_a_board_is_erased_written_and_verified(chip, stub, run, image):
     digest = hashlib.sha256(data).hexdigest()
     assert code == 0 and len(errors) == 1 and digest in errors[0]
     report = json.loads(output)
-    assert 0 < report.pop("seconds") < 20
+    assert report.pop("seconds") > 0
     assert report == {
         "port": board.port,
         "board": BOARDS[chip],

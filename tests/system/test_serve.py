@@ -79,14 +79,18 @@ def test_the_only_administrator_has_forgotten_the_password(tmp_path: Path) -> No
 
 @pytest.mark.timed
 def test_a_small_answer_waits_for_no_acknowledgement(tmp_path: Path) -> None:
-    """The first of its two packets is acknowledged after 40 ms, and the other one goes before."""
-    took_s = []
-    with Serving(tmp_path / "station") as station, station.administrator() as chief:
+    """The first of its two packets is acknowledged after 40 ms, on all but a new connection."""
+
+    def fastest_s(*headers: tuple[str, str]) -> float:
+        took_s = []
         for _ in range(10):
             began = time.monotonic()
-            assert chief.get("/api/v1/session").status_code == 200
+            assert chief.get("/api/v1/session", headers=headers).status_code == 200
             took_s.append(time.monotonic() - began)
-    assert min(took_s) < 0.035
+        return min(took_s)
+
+    with Serving(tmp_path / "station") as station, station.administrator() as chief:
+        assert fastest_s() < fastest_s(("Connection", "close")) + 0.03
 
 
 @contextmanager

@@ -21,12 +21,14 @@ from noisewarden.errors import UserError
 from noisewarden.virtual import chip
 from noisewarden.virtual.console import Console
 from noisewarden.virtual.feeder import Feeder
+from noisewarden.virtual.interrupt import code_runs, interrupt
 
 Event = dict[str, Any]
 
 _TICK_S = 0.02
 _CTRL_A, _CTRL_C = b"\x01", b"\x03"
 _INTERRUPT_PATIENCE_S = 2.0
+_MOMENT_WITHIN_S = 1.0
 _START_S = 15.0
 _YOUNG_S = 1.0
 _INPUT_BYTES = 1 << 16
@@ -91,6 +93,7 @@ class Life:
         if raw:
             self._typed[:0] = _CTRL_A
         self._hold_until = 0.0
+        self._interrupt_by: float | None = None
         self._tail = b""
         self._event_tail = b""
         self._began = time.monotonic()
@@ -182,7 +185,8 @@ class Life:
         select.select(sources, [], [], _TICK_S)
 
     def _hear_chip(self) -> None:
-        while data := _read(self._output):
+        # Once, which empties the pipe: a chip that prints without end would be read without end.
+        if data := _read(self._output):
             self._console.send(data)
             seen = self._tail + data
             for prompt in _PROMPTS.finditer(seen):
@@ -215,13 +219,11 @@ class Life:
     def _pass_input(self) -> None:
         """Hands on what was typed. After Ctrl-C the rest waits for the prompt that comes."""
         while self._typed and self._started:
-            running = self._code_runs()
+            running = code_runs(self._process.pid)
             if running and time.monotonic() < self._hold_until:
                 return
             if running and self._typed[:1] == _CTRL_C:
-                del self._typed[:1]
-                self._process.send_signal(signal.SIGINT)
-                self._hold_until = time.monotonic() + _INTERRUPT_PATIENCE_S
+                self._interrupt()
                 return
             until = self._typed.find(_CTRL_C, 1)
             with contextlib.suppress(BrokenPipeError):
@@ -233,18 +235,15 @@ class Life:
                 continue
             return
 
-    def _code_runs(self) -> bool:
-        """MicroPython catches SIGINT while it runs code, and only then.
-
-        Where there is no /proc, code is taken to run: at a prompt, Ctrl-C then ends the process,
-        which the next life mends.
-        """
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-        except OSError:
-            return True
-        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-        return bool(caught and int(caught.group(1), 16) >> (signal.SIGINT - 1) & 1)
+    def _interrupt(self) -> None:
+        """Takes one try, each turn, until it is done."""
+        now = time.monotonic()
+        if self._interrupt_by is None:
+            self._interrupt_by = now + _MOMENT_WITHIN_S
+        if interrupt(self._process, whatever_it_does=now > self._interrupt_by):
+            del self._typed[:1]
+            self._interrupt_by = None
+            self._hold_until = now + _INTERRUPT_PATIENCE_S
 
 
 def _read(fd: int) -> bytes:
