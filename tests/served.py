@@ -183,8 +183,15 @@ class Visitor(httpx.Client):
     def __init__(self, served: Served) -> None:
         trusted = served.authority.ca_pem.decode()
         verify = ssl.create_default_context(cadata=trusted) if served.tls else True
-        # httpx itself gives up after five seconds, for which a busy machine may stand still.
-        super().__init__(base_url=served.url, verify=verify, trust_env=False, timeout=PATIENCE_S)
+        super().__init__(
+            base_url=served.url,
+            verify=verify,
+            trust_env=False,
+            # httpx itself gives up after five seconds, for which a busy machine may stand still.
+            timeout=PATIENCE_S,
+            # uvicorn closes what was idle for five seconds, perhaps as it is used again.
+            limits=httpx.Limits(keepalive_expiry=2),
+        )
 
     def __enter__(self) -> Self:
         return self  # httpx would refuse one that has logged in already

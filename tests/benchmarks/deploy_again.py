@@ -3,10 +3,9 @@
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from fastest import fastest_s
 from noisewarden import boards
 from noisewarden.bench.deploy import Deployment
 from noisewarden.bench.manifest import bundle
@@ -18,16 +17,6 @@ from system.serving import NOISEWARDEN
 BOARD = "virtual"
 MOST_S = 3
 TRIES = 5
-
-
-def _fastest_s(work: Callable[[], None]) -> float:
-    """What else the machine does only ever adds."""
-    took_s = []
-    for _ in range(TRIES):
-        began = time.monotonic()
-        work()
-        took_s.append(time.monotonic() - began)
-    return min(took_s)
 
 
 def main() -> None:
@@ -50,7 +39,7 @@ def main() -> None:
                     bench.next("state")
 
             Deployment(Mpremote(box.port), board, bundle(board)).run()
-            took_s, alone_s = _fastest_s(deploy), _fastest_s(visit)
+            took_s, alone_s = (fastest_s(work, TRIES) for work in (deploy, visit))
     print(f"deploy: nothing to send: {took_s:.1f} s, at most {MOST_S} s")
     print(f"deploy: mpremote alone, until the box reports itself: {alone_s:.1f} s")
     print(f"deploy: ratio: {took_s / alone_s:.1f}")

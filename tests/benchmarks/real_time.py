@@ -3,13 +3,12 @@
 import json
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import sound
+from fastest import fastest_s
 from noisewarden.acoustics.weighting import POLE_1_HZ, POLE_2_HZ, POLE_3_HZ, POLE_4_HZ
 from noisewarden.virtual.chip import interpreter
 from noisewarden.virtual.replay import Replay, virtual_board
@@ -56,16 +55,6 @@ def _replay(frames: np.ndarray) -> None:
         pass
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    """The fastest of some rounds: what else the machine does only ever adds."""
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 def measure() -> dict[str, float]:
     """Seconds of sound per second of the PC, process start taken off, for each meter."""
     sections = _a_sections()
@@ -78,16 +67,16 @@ def measure() -> dict[str, float]:
         frames.tofile(whole)
         frames[: 2 * PLAIN_SECONDS * sound.RATE].tofile(short)
         frames[:2000].tofile(one)
-        ours = _seconds(lambda: _micropython(driver, str(whole)))
-        ours -= _seconds(lambda: _micropython(driver, str(one)))
-        slow = _seconds(lambda: _micropython(plain, str(short), coefficients))
-        slow -= _seconds(lambda: _micropython(plain, str(one), coefficients))
-    double = _seconds(lambda: _numpy_meter(frames, sections))
+        ours = fastest_s(lambda: _micropython(driver, str(whole)), ROUNDS)
+        ours -= fastest_s(lambda: _micropython(driver, str(one)), ROUNDS)
+        slow = fastest_s(lambda: _micropython(plain, str(short), coefficients), ROUNDS)
+        slow -= fastest_s(lambda: _micropython(plain, str(one), coefficients), ROUNDS)
+    double = fastest_s(lambda: _numpy_meter(frames, sections), ROUNDS)
     return {
         "the box's meter on MicroPython": SECONDS / ours,
         "a plain Python meter on MicroPython": PLAIN_SECONDS / slow,
         "a float64 meter in numpy and scipy": SECONDS / double,
-        "the whole box in replay": SECONDS / _seconds(lambda: _replay(frames)),
+        "the whole box in replay": SECONDS / fastest_s(lambda: _replay(frames), ROUNDS),
     }
 
 

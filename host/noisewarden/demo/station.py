@@ -14,9 +14,8 @@ from noisewarden.station.serving import Options, Running, serve
 
 ACCOUNT = "demo"
 _LOOPBACK = "127.0.0.1"
-_STARTS_WITHIN_S = 30
-_ANSWERS_WITHIN_S = 5
-_ENDS_WITHIN_S = 30
+_WITHIN_S = 30
+"""It starts, answers and ends, on a machine that plays many boxes too."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class DemoStation:
     def __enter__(self) -> "DemoStation":
         try:
             self._thread.start()
-            running = self._ready.result(_STARTS_WITHIN_S)
+            running = self._ready.result(_WITHIN_S)
             self._station = running.station
             self.url = running.url
             self.port = int(running.boxes.rpartition(":")[2])
@@ -67,7 +66,7 @@ class DemoStation:
         self._loop.call_soon_threadsafe(self._stop.set)
         # A thread that Ctrl-C met at its very start cannot be joined, and it would make the folder
         # anew that is removed after this.
-        if self._ended.wait(_ENDS_WITHIN_S):
+        if self._ended.wait(_WITHIN_S):
             self._loop.close()
 
     def register(self, box: str, secret: bytes, place: str, serial: str) -> None:
@@ -87,7 +86,7 @@ class DemoStation:
         chain = self._station.store.chain
         return {
             box: Seen(live["reading"], live["reason"], chain(box))
-            for box, live in now.result(_ANSWERS_WITHIN_S).items()
+            for box, live in now.result(_WITHIN_S).items()
         }
 
     async def _now(self, boxes: list[str]) -> dict[str, dict[str, Any]]:
