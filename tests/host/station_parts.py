@@ -23,7 +23,7 @@ from noisewarden.store import Store
 SECRET = bytes(range(32))
 """Of which `fakebox.KEY` comes."""
 OTHER = "bagu-west-02"
-PATIENCE_S = 60
+PATIENCE_S = 120
 """When what is waited for will not come any more."""
 
 READING = {

@@ -6,7 +6,7 @@ The boxes are simulated but for the last tests; which record comes when is by th
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import brokers
 import pytest
 from host.fakebox import BOX, START_S, journal
-from host.station_parts import OTHER, SECRET, Station, add_stage, admit, station
+from host.station_parts import OTHER, SECRET, Station, add_stage, admit, station, until
 from noisewarden.errors import UserError
 from noisewarden.firmware import evidence, wire
 from noisewarden.station import committing, intake, mqtt_client, usb
@@ -41,13 +41,6 @@ def in_haste(monkeypatch):
 def broker(request, tmp_path):
     with brokers.running(request.param, PASSWORDS, tmp_path) as found:
         yield found
-
-
-async def until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -80,7 +73,7 @@ async def on(
         async with tasks(
             client.run(), parts.intake.run(), parts.live.run(), parts.commander.run()
         ):
-            await until(lambda: client.connected, "the station does not come in")
+            await until(lambda: client.connected, lambda: "the station does not come in")
             yield parts
 
 
@@ -94,11 +87,13 @@ def test_every_record_arrives_once_and_is_acknowledged(broker, tmp_path):
     async def work():
         boxes = SimulatedBox(BOX, SECRET, first), SimulatedBox(OTHER, SECRET, second)
         async with on(broker, tmp_path) as parts, tasks(*[of(box, broker) for box in boxes]):
-            await until(lambda: boxes[0].upload.held == 201, "not all is acknowledged")
-            await until(lambda: boxes[1].upload.held == 41, "not all is acknowledged")
+            await until(lambda: boxes[0].upload.held == 201, lambda: "not all is acknowledged")
+            await until(lambda: boxes[1].upload.held == 41, lambda: "not all is acknowledged")
             first.add("fault", uptime_ms=13_000_000, unix_s=START_S, text="new")
             boxes[0].wake()
-            await until(lambda: boxes[0].upload.held == 202, "the new one is not acknowledged")
+            await until(
+                lambda: boxes[0].upload.held == 202, lambda: "the new one is not acknowledged"
+            )
             counts = parts.intake.committer.counts
             assert counts["new"] == 243 and counts["conflicts"] == 0
             assert boxes[0].orders.forged == boxes[0].orders.stale == 0
@@ -116,13 +111,13 @@ def test_a_command_goes_to_the_box_and_its_answer_comes_back(broker, tmp_path):
     async def work():
         box = SimulatedBox(BOX, SECRET, journal(2), clock=0, obey=obey)
         async with on(broker, tmp_path) as parts, tasks(of(box, broker)):
-            await until(lambda: box.clock, "the clock is not set")
+            await until(lambda: box.clock, lambda: "the clock is not set")
             assert abs(box.commands[0]["time"] - time.time()) < 30
             lit, refused = [
                 await parts.commander.ask(BOX, "spotlight_on", {"seconds": seconds}, None)
                 for seconds in (5, 120)
             ]
-            await until(lambda: status(parts, refused) == "refused", "no answer")
+            await until(lambda: status(parts, refused) == "refused", lambda: "no answer")
             assert status(parts, lit) == "done"
             assert parts.commander.get(refused)["detail"] == "the relay must rest"
             assert [command["counter"] for command in box.commands] == [1, 2, 3]
@@ -164,14 +159,14 @@ def test_broker_and_station_may_end_at_any_time(broker, tmp_path):
         box = SimulatedBox(BOX, SECRET, made)
         async with tasks(of(box, broker)):
             async with on(broker, tmp_path) as parts:
-                await until(lambda: box.upload.held > 50, "nothing is acknowledged")
+                await until(lambda: box.upload.held > 50, lambda: "nothing is acknowledged")
                 await asyncio.to_thread(broker.stop)
-                await until(lambda: "broker" in parts.live.troubles, "nobody is told")
+                await until(lambda: "broker" in parts.live.troubles, lambda: "nobody is told")
                 assert box.upload.held <= parts.store.held(BOX)
             await asyncio.to_thread(broker.start)
             # The station comes back, as after a kill: what it had not committed comes again.
             async with on(broker, tmp_path) as parts:
-                await until(lambda: parts.store.held(BOX) == 401, "not all came")
+                await until(lambda: parts.store.held(BOX) == 401, lambda: "not all came")
                 assert "broker" not in parts.live.troubles
                 assert parts.entries() == made and parts.store.gaps(BOX) == []
 
@@ -192,8 +187,8 @@ def test_several_processes_take_in_their_parts_of_one_journal(tmp_path):
         }
         async with on(broker, tmp_path, **shared) as one, on(broker, tmp_path, **further) as two:
             async with tasks(of(box, broker)):
-                await until(lambda: box.upload.held == stage, "not all is acknowledged")
-                await until(one.incidents.list, "no incident")
+                await until(lambda: box.upload.held == stage, lambda: "not all is acknowledged")
+                await until(one.incidents.list, lambda: "no incident")
             counts = [parts.intake.committer.counts for parts in (one, two)]
             assert all(count["new"] > 30 for count in counts)
             assert sum(count["new"] for count in counts) == len(made)
@@ -212,7 +207,7 @@ def test_a_broker_that_refuses_is_told_in_one_line(tmp_path):
         url = broker.station_url.replace("mqtt://%24station:", "mqtt://%24station:no")
         client = BrokerClient(url, intake.filters(), lambda *message: None, troubles.append)
         async with tasks(client.run()):
-            await until(lambda: troubles, "nobody is told")
+            await until(lambda: troubles, lambda: "nobody is told")
             with pytest.raises(Unreachable):
                 await client.publish("noisewarden/x/ack", "{}")
         password = url.split(":")[2].split("@")[0]
@@ -243,7 +238,7 @@ def test_a_box_over_wifi(broker, tmp_path):
             admit(parts.register, "box")
             with VirtualBox(tmp_path, tones((1, 60)), board=board, air=air):
                 await check(parts)
-            await until(lambda: parts.live.silent("box"), "it is still there")
+            await until(lambda: parts.live.silent("box"), lambda: "it is still there")
 
     asyncio.run(work())
 
@@ -258,7 +253,7 @@ def test_a_box_on_usb_by_the_same_door_again_after_it_was_unplugged(tmp_path):
             cable = UsbBox(str(port), parts.intake, parts.ways, parts.live.trouble)
             works = parts.intake.run(), parts.live.run(), parts.commander.run()
             async with tasks(cable.run(), *works):
-                await until(lambda: parts.live.troubles, "nobody is told")
+                await until(lambda: parts.live.troubles, lambda: "nobody is told")
                 for _ in range(2):
                     with VirtualBox(tmp_path, tones((1, 60)), board=board) as box:
                         port.symlink_to(box.port)
@@ -269,7 +264,7 @@ def test_a_box_on_usb_by_the_same_door_again_after_it_was_unplugged(tmp_path):
                         admit(parts.register, "box")
                         await check(parts)
                     port.unlink()
-                    await until(lambda: parts.live.silent("box"), "it is still there")
+                    await until(lambda: parts.live.silent("box"), lambda: "it is still there")
                 assert "plug" in parts.live.troubles[f"usb {port}"]
 
     asyncio.run(work())
@@ -277,12 +272,14 @@ def test_a_box_on_usb_by_the_same_door_again_after_it_was_unplugged(tmp_path):
 
 async def check(parts: Station) -> None:
     """A real box is seen, its records come, and it does what it is asked."""
-    await until(lambda: not parts.live.silent("box"), "it is not heard")
-    await until(lambda: (parts.live.box("box")["reading"] or {}).get("time"), "no time")
+    await until(lambda: not parts.live.silent("box"), lambda: "it is not heard")
+    await until(lambda: (parts.live.box("box")["reading"] or {}).get("time"), lambda: "no time")
     asked = await parts.commander.ask("box", "identify", {"seconds": 1}, None)
-    await until(lambda: status(parts, asked) == "done", "no answer")
+    await until(lambda: status(parts, asked) == "done", lambda: "no answer")
     assert "set_time" in [command["action"] for command in parts.commander.recent("box")]
-    await until(lambda: len(commands(parts)) >= 2 and asked in commands(parts), "no record")
+    await until(
+        lambda: len(commands(parts)) >= 2 and asked in commands(parts), lambda: "no record"
+    )
     assert parts.store.gaps("box") == [] and parts.store.conflicts("box") == []
     assert parts.store.chain("box")["unverified"] == parts.store.chain("box")["broken"] == 0
     assert abs(parts.live.box("box")["reading"]["time"] - time.time()) < 30

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from noisewarden.station.audit import By
 from noisewarden.station.health import BrokerHealth
 from noisewarden.station.people import ROLES
 from noisewarden.station.sessions import IDLE_S
+from noisewarden.station.web import events as events_of_pages
 from noisewarden.station.web import languages
 from noisewarden.station.web.app import BODY_MOST_BYTES
 from noisewarden.station.web.events import CHECK_S
@@ -598,6 +600,31 @@ def test_a_stream_ends_when_nobody_can_tell_whose_it_is(station, visitors, monke
         next(lines)
         monkeypatch.setattr(station.people.sessions, "find", refuse)
         ends(lines)
+
+
+def test_whoever_opens_streams_without_end_keeps_nobody_else_out(station, monkeypatch):
+    monkeypatch.setattr(events_of_pages, "STREAMS_MOST_A_PERSON", 2)
+    station.account("Opener", "viewer")
+    station.account("Looker", "viewer")
+    with station.visitor("Opener") as opener, station.visitor("Looker") as looker:
+
+        def opened(visitor, stack):
+            answer = stack.enter_context(visitor.stream("GET", f"{API}/stream"))
+            if answer.status_code == 200:
+                lines = answer.iter_lines()
+                next(lines)
+                stack.callback(lines.close)  # which would end the stream
+            return answer.status_code
+
+        with ExitStack() as stack:
+            assert [opened(opener, stack) for _ in range(3)] == [200, 200, 503]
+            assert opened(looker, stack) == 200
+
+        def opens_again():
+            with ExitStack() as stack:
+                return opened(opener, stack) == 200
+
+        until(opens_again, lambda: "those that were closed still count")
 
 
 def test_a_session_that_only_looks_at_the_stream_is_in_use(station):

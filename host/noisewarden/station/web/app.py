@@ -1,6 +1,7 @@
 """The web application of a station, and the server that runs it."""
 
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,7 @@ def create_app(station: Station, *, names: Iterable[str] = (), tls: bool = False
     app.state.station = station
     app.state.tls = tls
     app.state.ending = False
-    app.state.streams = set()
+    app.state.streams = Counter()  # open event streams, by person
     app.state.templates = Jinja2Templates(_TEMPLATES)
     app.add_middleware(Gate, names=frozenset(map(str.lower, (*names, *LOOPBACK))), tls=tls)
     problems.install(app)

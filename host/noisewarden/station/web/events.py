@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -15,6 +16,8 @@ from noisewarden.station.web.security import TheStation, Viewer, visitor
 router = APIRouter(tags=["boxes"])
 
 STREAMS_MOST = 500
+STREAMS_MOST_A_PERSON = 50
+"""One a page, on all screens: whoever opens them without end keeps nobody else out."""
 QUIET_S = 1.0
 """After so long without an event a comment goes out, which finds a reader that has gone."""
 CHECK_S = 2.0
@@ -33,10 +36,10 @@ async def stream(request: Request, station: TheStation, found: Viewer) -> Stream
 
     Look at /boxes after the stream is open, and again after `lost`: then nothing is missed.
     """
-    open_streams = request.app.state.streams
-    if len(open_streams) >= STREAMS_MOST:
+    streams: Counter[int] = request.app.state.streams
+    if streams.total() >= STREAMS_MOST or streams[found.person] >= STREAMS_MOST_A_PERSON:
         raise Problem(503, "busy", "stream: too many pages are open; close some")
-    return EventStream(_events(request, station))
+    return EventStream(_events(request, station, found.person))
 
 
 def _is_out(request: Request) -> bool:
@@ -47,10 +50,9 @@ def _is_out(request: Request) -> bool:
         return True
 
 
-async def _events(request: Request, station: TheStation) -> AsyncIterator[str]:
+async def _events(request: Request, station: TheStation, person: int) -> AsyncIterator[str]:
     state = request.app.state
-    me = object()
-    state.streams.add(me)
+    state.streams[person] += 1
     try:
         async with station.live.subscribe() as reader:
             yield f"retry: {RECONNECT_MS}\n\n"
@@ -67,4 +69,4 @@ async def _events(request: Request, station: TheStation) -> AsyncIterator[str]:
                         return
                     yield "event: beat\ndata: {}\n\n"
     finally:
-        state.streams.discard(me)
+        state.streams[person] -= 1
