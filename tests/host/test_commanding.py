@@ -53,6 +53,23 @@ def status(parts, command):
     return parts.commander.get(command)["status"]
 
 
+def test_one_that_is_to_be_the_only_one_of_its_kind_is(parts):
+    def ask():
+        return parts.commander.ask(BOX, "set_config", {"config": {"box": BOX}}, ANN, sole=True)
+
+    async def work():
+        listening(parts)
+        asked = await asyncio.gather(*(ask() for _ in range(8)), return_exceptions=True)
+        (command,) = [each for each in asked if isinstance(each, str)]
+        refused = [each.code for each in asked if isinstance(each, Refused)]
+        assert refused == 7 * ["under-way"]
+        await parts.commander.ask(BOX, "identify", {"seconds": 5}, ANN)
+        await parts.commander.answered(BOX, command, True, "")
+        await ask()
+
+    run(work())
+
+
 def test_a_command_is_asked_sent_and_done(parts):
     async def work():
         listening(parts)

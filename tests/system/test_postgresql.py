@@ -1,5 +1,6 @@
 """Several processes on one database, and a server that goes away: SQLite and real PostgreSQL."""
 
+import asyncio
 import multiprocessing
 import random
 import time
@@ -14,12 +15,14 @@ from host.station_parts import arrivals as told_of
 from noisewarden.database import Database
 from noisewarden.errors import UserError
 from noisewarden.register import Register, Registration
-from noisewarden.schema import boxes, incidents, people, placements, plans, register
+from noisewarden.schema import boxes, commands, incidents, people, placements, plans, register
 from noisewarden.station.audit import Audit, By
+from noisewarden.station.commanding import ASKED, Commander
 from noisewarden.station.incidents import Incidents
 from noisewarden.station.people import People
 from noisewarden.station.plans import Plans, Spot
 from noisewarden.station.refusals import Refused
+from noisewarden.station.ways import Ways
 from noisewarden.store import Batch, Store
 from system.boxes import until
 
@@ -211,6 +214,28 @@ def test_two_who_take_in_one_box_at_once_are_told_so(postgresql_url):
             sql.insert(register).values(about | keys | {"counter": 0, "added_s": 1}),
             lambda database: Register(database).add(entry),
         )
+
+
+def test_a_limit_for_a_while_takes_no_place_of_a_configuration_that_is_asked_at_once(
+    postgresql_url,
+):
+    about = {"box": "a", "place": "", "board": "b", "serial": "00"}
+    with Database(postgresql_url) as database:
+        Register(database).add(Registration.of_secret(bytes(32), **about))
+    asked = {"id": "1", "box": "a", "action": "set_config", "arguments": "{}", "status": ASKED}
+
+    def ask(database):
+        commander = Commander(database, Register(database), Ways(), lambda box: False)
+        given = {"config": {"box": "a"}}
+        return asyncio.run(commander.ask("a", "set_config", given, None, sole=True))
+
+    with pytest.raises(Refused) as refusal:
+        at_once(
+            postgresql_url,
+            sql.insert(commands).values(asked | {"detail": "", "asked_s": 1, "expires_s": 2}),
+            ask,
+        )
+    assert refusal.value.code == "under-way"
 
 
 def test_a_box_that_two_place_at_once_stands_where_the_later_one_put_it(postgresql_url):

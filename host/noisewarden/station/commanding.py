@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from noisewarden.database import Database, unnoted
+from noisewarden.database import Database, alone, unnoted
 from noisewarden.errors import UserError
 from noisewarden.register import Register
 from noisewarden.schema import commands, people
@@ -92,6 +92,7 @@ class Commander:
         person: int | None,
         *,
         within_s: int = WITHIN_S,
+        sole: bool = False,
         noted: Callable[[str, sql.Connection], None] = unnoted,
     ) -> str:
         """Asks for one of `requests.ACTIONS`; returns the command's id.
@@ -99,6 +100,7 @@ class Commander:
         arguments  as in docs/protocol.md
         person     who asks; None is the station itself
         within_s   after so long it must not act any more
+        sole       refuses when the box has not answered another one of this action yet
         noted      takes the id too, in the transaction by which it is asked
         """
         check(box, action, arguments)
@@ -116,7 +118,7 @@ class Commander:
             "status": ASKED,
             "detail": "",
         }
-        made, opened = await asyncio.to_thread(self._add, row, noted)
+        made, opened = await asyncio.to_thread(self._add, row, sole, noted)
         self._open[opened.id] = opened
         self._tell("command", made)
         self._wake.set()
@@ -228,12 +230,14 @@ class Commander:
     # On disk.
 
     def _add(
-        self, row: dict[str, Any], noted: Callable[[str, sql.Connection], None]
+        self, row: dict[str, Any], sole: bool, noted: Callable[[str, sql.Connection], None]
     ) -> tuple[Command, _Open]:
         registered = self._register.get(row["box"])
         if registered is None or registered.revoked_s is not None:
             raise Refused("unknown", f"{row['box']}: no such box is admitted; see the register")
         with self._transaction() as connection:
+            if sole:
+                _none_open(connection, row["box"], row["action"])
             new = sql.insert(commands).values(row).returning(commands)
             made = _command(connection.execute(new).one())
             noted(made["id"], connection)
@@ -263,6 +267,15 @@ class Commander:
                 .returning(commands)
             ).first()
         return _command(row) if row else None
+
+
+def _none_open(connection: sql.Connection, box: str, action: str) -> None:
+    """Nor is one asked before the transaction ends; Refused when there is one."""
+    alone(connection, commands)
+    c = commands.c
+    same = (c.box == box, c.action == action, c.status.in_((ASKED, SENT)))
+    if connection.scalar(sql.select(sql.exists().where(*same))):
+        raise Refused("under-way", f"{box}: a {action} is under way to it; wait until it is done")
 
 
 def _unanswered(connection: sql.Connection) -> list[Command]:

@@ -28,6 +28,7 @@ _STATUS_OF_REFUSAL = {
     "loud": 409,
     "closed": 409,
     "history": 409,
+    "under-way": 409,
     "link-used": 410,
     "throttled": 429,
 }

@@ -67,6 +67,8 @@ async def ask_box(
     action: str,
     arguments: dict[str, Any],
     within_s: int = WITHIN_S,
+    *,
+    sole: bool = False,
 ) -> CommandOut:
     """Asks a box in the name of whoever is there, and notes it; who may is the caller's matter."""
     note, who = station.audit.note, by(request, found)
@@ -77,6 +79,7 @@ async def ask_box(
         arguments,
         found.person,
         within_s=within_s,
+        sole=sole,
         noted=lambda id_, within: note(who, "command", box, f"{id_} {told}", within),
     )
     return CommandOut(**await run_in_threadpool(station.commander.get, command))

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from noisewarden.firmware import config as settings
 from noisewarden.station import configurations, requests
-from noisewarden.station.commanding import ASKED, SENT
 from noisewarden.station.configurations import TEMPORARY_MOST_MIN, Configuration
+from noisewarden.station.sessions import Session
 from noisewarden.station.station import Station
 from noisewarden.station.web.problems import Problem, answers
 from noisewarden.station.web.routes.commands import CommandOut, ask_box
@@ -125,7 +125,7 @@ async def set_temporary_limit(
     itself. It takes the place of another one."""
     config = await _certain(station, box)
     config = configurations.with_temporary(config, given.limit, given.minutes, int(time.time()))
-    return await ask_box(request, station, found, box, "set_config", {"config": config})
+    return await _ask(request, station, found, box, config)
 
 
 @router.delete("/temporary-limit", **_TEMPORARY)
@@ -135,7 +135,15 @@ async def end_temporary_limit(
     """Asks a box to go by its schedule again."""
     config = await _certain(station, box)
     config = configurations.without_temporary(config, int(time.time()))
-    return await ask_box(request, station, found, box, "set_config", {"config": config})
+    return await _ask(request, station, found, box, config)
+
+
+async def _ask(
+    request: Request, station: Station, found: Session, box: str, config: dict[str, Any]
+) -> CommandOut:
+    """Of one that was made from what the box has: another that is under way would be lost."""
+    arguments = {"config": config}
+    return await ask_box(request, station, found, box, "set_config", arguments, sole=True)
 
 
 async def _known(station: Station, box: str) -> Configuration:
@@ -146,11 +154,6 @@ async def _known(station: Station, box: str) -> Configuration:
 async def _certain(station: Station, box: str) -> dict[str, Any]:
     """The configuration to begin with. Problem 409 when another would be lost with it."""
     await run_in_threadpool(check_known, station, box)
-    recent = await run_in_threadpool(station.commander.recent, box)
-    if any(each["action"] == "set_config" and each["status"] in (ASKED, SENT) for each in recent):
-        raise Problem(
-            409, "under-way", f"{box}: a configuration is under way to it; wait until it is done"
-        )
     known = await _known(station, box)
     if not known.certain:
         raise Problem(
