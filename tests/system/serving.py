@@ -45,12 +45,11 @@ class Serving:
 
         def serves() -> bool:
             self.said = log.read_text().splitlines()
-            return len(self.said) > 1 or self.process.poll() is not None
+            return self.said or self.process.poll() is not None
 
         until(serves, lambda: "serve says nothing")
         if self.process.poll() is not None:
             raise AssertionError(self.complaints)
-        self.said = log.read_text().splitlines()
         self.url, self.setup = self._line("pages "), self._line("set up ")
         self.port = int(self._line("boxes ").rpartition(":")[2] or 0)
         return self

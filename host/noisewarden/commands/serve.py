@@ -152,18 +152,19 @@ async def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> No
 
 
 def _tell(running: Running) -> None:
-    click.echo(f"pages   {running.url}")
-    click.echo(f"boxes   {running.boxes}")
+    """At once, so that a program that reads along never has half of it."""
+    lines = [f"pages   {running.url}", f"boxes   {running.boxes}"]
     if running.conf:
         # Debian keeps it where the shell of a person does not look.
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        click.echo(f"broker  to be started with: {program} -c {running.conf}")
+        lines.append(f"broker  to be started with: {program} -c {running.conf}")
     if running.setup:
-        click.echo(f"set up  {running.url}{running.setup}")
-        click.echo("        works once, within three days: it makes the first administrator")
+        lines.append(f"set up  {running.url}{running.setup}")
+        lines.append("        works once, within three days: it makes the first administrator")
     if running.let_in:
-        click.echo(f"let in  {running.url}{running.let_in}")
-        click.echo("        works once, within three days; until then the old password holds")
+        lines.append(f"let in  {running.url}{running.let_in}")
+        lines.append("        works once, within three days; until then the old password holds")
+    click.echo("\n".join(lines))
 
 
 def _tell_broker(name: str) -> None:
