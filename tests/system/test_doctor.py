@@ -425,7 +425,7 @@ def test_ctrl_c_puts_the_spotlight_out(tmp_path) -> None:
         assert work.standing == STARTED
         lit, dark = bedside.events("relay")
         assert (lit["on"], dark["on"]) == (True, False)
-        assert dark["t"] - lit["t"] < 3000
+        assert dark["t"] - lit["t"] < 5000  # by itself it would be later
         bedside.lives_on()
 
 
