@@ -28,7 +28,7 @@ demo: .venv/runtime ## a square on this machine: boxes that hear it, their stati
 
 test: .venv/dev ## all tests (wants the Debian packages that .ci/run names)
 	$(BIN)/pytest -m 'timed and not soak'
-	$(BIN)/pytest -m 'not timed and not soak' -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m 'not timed and not soak' -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev .typings ## style, types, and every firmware file compiled for every board
 	$(BIN)/ruff check .
