@@ -5,32 +5,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import brokers
 from host.station_parts import reading
 from system.boxes import until
-from system.intruders import API, Place, message, secret
-from system.serving import Serving, register
-from system.test_own_mosquitto import connects, started
+from system.intruders import API, Place, message, running
+from system.test_own_mosquitto import connected, served
 
 BOXES = [f"box-{number}" for number in range(5)]
 MOST_S = 1
 
 
 @contextmanager
-def _own(home: Path) -> Iterator[Place]:
-    with Serving(home) as serving, serving.administrator() as chief:
-        yield Place(serving, chief, None)
-
-
-@contextmanager
-def _mosquitto(home: Path) -> Iterator[Place]:
-    free = [f"{brokers.HOST}:{brokers.free_port()}" for _ in range(2)]
-    options = ("--broker", f"mqtt://{free[0]}", "--mqtt", free[1])
-    with Serving(home, *options) as serving, started(serving), serving.administrator() as chief:
-        place = Place(serving, chief, None)
-        connects(place)
+def _mosquitto(folder: Path) -> Iterator[Place]:
+    with served(folder / "station", BOXES) as serving, connected(serving) as place:
         yield place
 
 
@@ -51,13 +40,12 @@ def _slowest_s(place: Place) -> tuple[float, float]:
 
 
 def main() -> None:
-    for name, running in (("own broker", _own), ("Mosquitto", _mosquitto)):
-        with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder) / "station"
-            for box in BOXES:
-                register(home, box, secret(box))
-            with running(home) as place:
-                out_s, offline_s = _slowest_s(place)
+    for name, station in (
+        ("own broker", partial(running, "guarded", boxes=BOXES)),
+        ("Mosquitto", _mosquitto),
+    ):
+        with tempfile.TemporaryDirectory() as folder, station(Path(folder)) as place:
+            out_s, offline_s = _slowest_s(place)
         print(
             f"revoked: {name}: out after {out_s:.2f} s, at most {MOST_S} s; "
             f"shown offline after {offline_s:.2f} s; the slowest of {len(BOXES)}"

@@ -5,7 +5,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,24 +35,36 @@ def started(serving: Serving) -> Iterator[subprocess.Popen]:
             process.terminate()
 
 
-@pytest.fixture
-def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serving]:
-    scheme = getattr(request, "param", "mqtt")
-    home = tmp_path / "station"
-    for box in (A, B):
+@contextmanager
+def served(home: Path, boxes: Iterable[str], scheme: str = "mqtt") -> Iterator[Serving]:
+    """A station that knows these boxes, its Mosquitto not started yet."""
+    for box in boxes:
         register(home, box, intruders.secret(box))
     broker = f"{scheme}://{brokers.HOST}:{brokers.free_port()}"
-    boxes = f"{brokers.HOST}:{brokers.free_port()}"
+    door = f"{brokers.HOST}:{brokers.free_port()}"
     trusted = ("--broker-ca", f"{home}/authority/ca.pem") if scheme == "mqtts" else ()
-    with Serving(home, "--broker", broker, "--mqtt", boxes, *trusted) as made:
+    with Serving(home, "--broker", broker, "--mqtt", door, *trusted) as made:
+        yield made
+
+
+@contextmanager
+def connected(serving: Serving) -> Iterator[Place]:
+    """With its Mosquitto, to which it has come."""
+    with started(serving), serving.administrator() as chief:
+        made = Place(serving, chief, None)
+        connects(made)
+        yield made
+
+
+@pytest.fixture
+def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serving]:
+    with served(tmp_path / "station", (A, B), getattr(request, "param", "mqtt")) as made:
         yield made
 
 
 @pytest.fixture
 def place(serving: Serving) -> Iterator[Place]:
-    with started(serving), serving.administrator() as chief:
-        made = Place(serving, chief, None)
-        connects(made)
+    with connected(serving) as made:
         yield made
 
 

@@ -31,6 +31,7 @@ pytest_plugins = ["postgres"]
 PROCESSES = 4
 BOXES = tuple(f"box-{number}" for number in range(5))
 MINUTES = 60
+ABOUT = {"box": "a", "place": "", "board": "b", "serial": "00"}
 
 
 def arrivals():
@@ -205,13 +206,12 @@ def test_two_administrators_who_shut_each_other_out_at_once_leave_one(postgresql
 
 def test_two_who_take_in_one_box_at_once_are_told_so(postgresql_url):
     Database(postgresql_url).close()
-    about = {"box": "a", "place": "", "board": "b", "serial": "00"}
-    entry = Registration.of_secret(bytes(32), **about)
+    entry = Registration.of_secret(bytes(32), **ABOUT)
     keys = dict.fromkeys(("password_sha256", "command_key", "journal_key"), bytes(32))
     with pytest.raises(UserError, match="is in the register"):
         at_once(
             postgresql_url,
-            sql.insert(register).values(about | keys | {"counter": 0, "added_s": 1}),
+            sql.insert(register).values(ABOUT | keys | {"counter": 0, "added_s": 1}),
             lambda database: Register(database).add(entry),
         )
 
@@ -219,9 +219,8 @@ def test_two_who_take_in_one_box_at_once_are_told_so(postgresql_url):
 def test_a_limit_for_a_while_takes_no_place_of_a_configuration_that_is_asked_at_once(
     postgresql_url,
 ):
-    about = {"box": "a", "place": "", "board": "b", "serial": "00"}
     with Database(postgresql_url) as database:
-        Register(database).add(Registration.of_secret(bytes(32), **about))
+        Register(database).add(Registration.of_secret(bytes(32), **ABOUT))
     asked = {"id": "1", "box": "a", "action": "set_config", "arguments": "{}", "status": ASKED}
 
     def ask(database):

@@ -152,7 +152,7 @@ async def _known(station: Station, box: str) -> Configuration:
 
 
 async def _certain(station: Station, box: str) -> dict[str, Any]:
-    """The configuration to begin with. Problem 409 when another would be lost with it."""
+    """The configuration to begin with. Problem 409 when it is not known."""
     await run_in_threadpool(check_known, station, box)
     known = await _known(station, box)
     if not known.certain:
